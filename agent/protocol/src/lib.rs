@@ -1,0 +1,1 @@
+//! The wire that a pilotfish-agent and a pilotfish-server speak.

@@ -1,0 +1,1 @@
+//! The lab: real programs, started and stopped by whoever needs them.
