@@ -1,1 +1,16 @@
 //! The lab: real programs, started and stopped by whoever needs them.
+//!
+//! A private Docker Engine, the real server, the real agent, a relay between them, a browser, and raw peers that speak
+//! the wire without our types. Everything lives in a [`Scratch`] and is gone when the lab's handle is dropped, when a
+//! test panics, and when the process that holds it is killed.
+
+pub mod clock;
+pub mod engine;
+pub mod keeper;
+pub mod program;
+pub mod tls;
+pub mod wait;
+
+pub use engine::{Container, Engine, Sample};
+pub use keeper::Scratch;
+pub use wait::until;
