@@ -1,1 +1,45 @@
-//! The wire that a pilotfish-agent and a pilotfish-server speak.
+//! The wire that a pilotfish-agent and a pilotfish-server speak: the DockMon agent protocol, every message as a type.
+//!
+//! Sans-I/O: bytes in, values out, and back. No sockets, clocks or files (`no_std` + `alloc`); bytes from a peer never panic.
+//! [`AgentMessage`] is all that an agent may say, [`ServerMessage`] all that a server may say; [`limits`] bounds both.
+//! Decoding tolerates unknown fields and absent optionals; encoding never emits what a DockMon backend refuses.
+#![no_std]
+#![forbid(unsafe_code)]
+
+extern crate alloc;
+
+pub mod agent_message;
+pub mod answer;
+pub mod auth;
+pub mod error;
+pub mod event;
+pub mod heartbeat;
+pub mod ids;
+mod lenient;
+pub mod limits;
+pub mod listing;
+pub mod numbers;
+pub mod register;
+pub mod request;
+pub mod server_message;
+pub mod stats;
+pub mod text;
+pub mod time;
+pub mod token;
+
+pub use agent_message::AgentMessage;
+pub use answer::{Answer, AnswerForm, Failure, FailureKind, OperationDone};
+pub use auth::{AuthAnswer, AuthSuccess, Refusal};
+pub use error::{DecodeError, InvalidId};
+pub use event::ContainerEvent;
+pub use heartbeat::{EngineState, Heartbeat, Trouble};
+pub use ids::{AgentId, CallId, ContainerId, EngineId, HostId};
+pub use listing::ContainerListing;
+pub use numbers::{CpuCount, MemoryBytes, Percent};
+pub use register::{Capabilities, HostnameSource, Register};
+pub use request::{Command, Operation, OperationKind};
+pub use server_message::ServerMessage;
+pub use stats::{ContainerStats, HostStats};
+pub use text::Text;
+pub use time::Timestamp;
+pub use token::Token;

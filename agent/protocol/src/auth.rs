@@ -1,0 +1,240 @@
+//! Pure: the server's answer to `register`, and why it may refuse.
+
+use alloc::borrow::Cow;
+use alloc::string::{String, ToString as _};
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::DecodeError;
+use crate::ids::{AgentId, HostId};
+use crate::token::Token;
+
+/// The agent is let in.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AuthSuccess {
+    /// The agent's id with this server.
+    pub agent_id: AgentId,
+    /// The host's id with this server.
+    pub host_id: HostId,
+    /// What the agent presents from now on; it must be durable before anything else happens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub permanent_token: Option<Token>,
+}
+
+/// The first message a server sends: the answer to `register`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AuthAnswer {
+    /// Let in.
+    Success(AuthSuccess),
+    /// Refused; the connection is closed with 1008 after it.
+    Refused {
+        /// What kind of refusal it is, as far as the text tells.
+        refusal: Refusal,
+        /// The server's words.
+        error: String,
+    },
+}
+
+#[derive(Deserialize)]
+struct Envelope<'a> {
+    #[serde(borrow, default)]
+    error: Option<Cow<'a, str>>,
+}
+
+impl AuthAnswer {
+    /// Reads the first message of a server: whatever has the ids is a success, whatever has an error is a refusal.
+    ///
+    /// # Errors
+    ///
+    /// [`DecodeError`] when it is neither; the connection is of no use then.
+    pub fn decode(text: &str) -> Result<Self, DecodeError> {
+        let envelope: Envelope<'_> =
+            serde_json::from_str(text).map_err(DecodeError::NotAnObject)?;
+        if let Some(error) = envelope.error.filter(|error| !error.is_empty()) {
+            let refusal = Refusal::from_text(&error);
+            return Ok(Self::Refused {
+                refusal,
+                error: error.into_owned(),
+            });
+        }
+        let success = serde_json::from_str(text).map_err(|source| DecodeError::Content {
+            what: "auth_success",
+            source,
+        })?;
+        Ok(Self::Success(success))
+    }
+
+    /// Writes the message.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        #[derive(Serialize)]
+        #[serde(tag = "type", rename_all = "snake_case")]
+        enum Wire<'a> {
+            AuthSuccess(&'a AuthSuccess),
+            AuthError { error: &'a str },
+        }
+        let wire = match self {
+            Self::Success(success) => Wire::AuthSuccess(success),
+            Self::Refused { error, .. } => Wire::AuthError { error },
+        };
+        crate::agent_message::to_json(&wire)
+    }
+
+    /// The refusal in this server's own words.
+    #[must_use]
+    pub fn refuse(refusal: Refusal) -> Self {
+        Self::Refused {
+            refusal,
+            error: refusal.text().to_string(),
+        }
+    }
+}
+
+/// Why a registration is refused. The fragment of each text is what both dialects agree on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Refusal {
+    /// The message breaks the model.
+    InvalidRegistration,
+    /// The first message was something else.
+    WrongType,
+    /// No first message in time.
+    TooLate,
+    /// Neither a permanent nor a registration token this server knows.
+    TokenUnknown,
+    /// A single-use token that was used.
+    TokenUsedUp,
+    /// A registration token past its life.
+    TokenExpired,
+    /// The permanent token belongs to another Engine.
+    EngineMismatch,
+    /// The Engine belongs to an agent already.
+    EngineTaken,
+    /// Forced registration without a name given by the operator.
+    ForceNeedsName,
+    /// A text this side does not know.
+    Other,
+}
+
+impl Refusal {
+    const ALL: [(Self, &'static str, &'static str); 9] = [
+        (
+            Self::InvalidRegistration,
+            "Invalid registration data",
+            "Invalid registration data",
+        ),
+        (
+            Self::WrongType,
+            "Invalid authentication type",
+            "Invalid authentication type: the first message must be register",
+        ),
+        (
+            Self::TooLate,
+            "Authentication timeout",
+            "Authentication timeout: no register message in 30 s",
+        ),
+        (
+            Self::TokenUnknown,
+            "Invalid registration token",
+            "Invalid registration token: this server does not know it",
+        ),
+        (
+            Self::TokenUsedUp,
+            "maximum uses",
+            "Registration token has reached its maximum uses",
+        ),
+        (
+            Self::TokenExpired,
+            "expired",
+            "Registration token has expired",
+        ),
+        (
+            Self::EngineMismatch,
+            "does not match engine_id",
+            "Permanent token does not match engine_id",
+        ),
+        (
+            Self::EngineTaken,
+            "already registered",
+            "This Engine is already registered; for a cloned machine give it an Engine id of its own, or set AGENT_NAME and FORCE_UNIQUE_REGISTRATION=true",
+        ),
+        (
+            Self::ForceNeedsName,
+            "FORCE_UNIQUE",
+            "FORCE_UNIQUE_REGISTRATION needs a name of its own in AGENT_NAME",
+        ),
+    ];
+
+    /// The text this server sends.
+    #[must_use]
+    pub fn text(self) -> &'static str {
+        Self::ALL
+            .iter()
+            .find(|row| row.0 == self)
+            .map_or("Registration refused", |row| row.2)
+    }
+
+    /// Recognises a refusal by the fragment of its text.
+    #[must_use]
+    pub fn from_text(text: &str) -> Self {
+        // "already registered" texts also name FORCE_UNIQUE_REGISTRATION, so the order of the table decides.
+        Self::ALL
+            .iter()
+            .find(|row| text.contains(row.1))
+            .map_or(Self::Other, |row| row.0)
+    }
+
+    /// Tells whether the token itself was refused, so that another token may do better.
+    #[must_use]
+    pub fn is_token_rejected(self) -> bool {
+        match self {
+            Self::TokenUnknown | Self::TokenUsedUp | Self::TokenExpired | Self::EngineMismatch => {
+                true
+            }
+            Self::InvalidRegistration
+            | Self::WrongType
+            | Self::TooLate
+            | Self::EngineTaken
+            | Self::ForceNeedsName
+            | Self::Other => false,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_refusal_is_recognised_by_its_own_text() {
+        for (refusal, _, text) in Refusal::ALL {
+            assert_eq!(Refusal::from_text(text), refusal, "{text}");
+        }
+        assert_eq!(Refusal::from_text("no idea"), Refusal::Other);
+        assert_eq!(Refusal::from_text(Refusal::Other.text()), Refusal::Other);
+    }
+
+    #[test]
+    fn an_answer_without_type_is_a_success_when_it_has_the_ids() {
+        let answer = AuthAnswer::decode(r#"{"agent_id":"a-1","host_id":"h-1"}"#).unwrap();
+        assert!(matches!(
+            answer,
+            AuthAnswer::Success(AuthSuccess {
+                permanent_token: None,
+                ..
+            })
+        ));
+    }
+
+    #[test]
+    fn an_answer_with_neither_ids_nor_error_is_an_error() {
+        for bad in [
+            "",
+            "[]",
+            "{}",
+            r#"{"type":"auth_success","agent_id":7,"host_id":"h"}"#,
+            r#"{"error":""}"#,
+        ] {
+            assert!(AuthAnswer::decode(bad).is_err(), "{bad}");
+        }
+    }
+}
