@@ -1,0 +1,475 @@
+//! Pure: the link to the server as a state machine.
+//!
+//! ```text
+//! Idle → Waiting → Dialing → Registering → Keeping → Open
+//!           ▲________|___________|____________|_________|     (every loss waits for a delay of the back-off)
+//! any → Closing → Ended
+//! ```
+//!
+//! Inputs come from the shell's dialer and socket; outputs tell the shell what to do. Time and randomness are arguments.
+
+use std::collections::VecDeque;
+use std::time::{Duration, Instant};
+
+use pilotfish_protocol::{AuthAnswer, AuthSuccess, Refusal, limits};
+
+use super::backoff::Backoff;
+
+/// How long dialing may take in all: name, TCP, TLS and WebSocket handshake.
+const DIAL_WAIT: Duration = Duration::from_secs(30);
+/// How long nothing may be heard before a ping asks for a sign of life.
+const PING_AFTER: Duration = Duration::from_secs(15);
+/// How long nothing may be heard before the peer is given up; leaves room to notice it within [`limits::PEER_SILENCE`].
+const GIVE_UP_AFTER: Duration = Duration::from_secs(40);
+/// How long a close frame may take to be answered.
+const CLOSE_WAIT: Duration = Duration::from_secs(1);
+
+/// The close reason of a server that let another connection of this agent in.
+const REPLACED: &str = "New connection established";
+
+/// What happened to the link.
+#[derive(Debug)]
+pub enum Input {
+    /// Everything needed to register is known: begin to dial.
+    Enable,
+    /// What was needed is no longer valid (another Engine answers now): hang up and wait for [`Input::Enable`].
+    Disable,
+    /// The WebSocket stands.
+    Dialed,
+    /// It could not be made to stand.
+    DialFailed {
+        /// Why, for the log.
+        why: String,
+    },
+    /// A text message came in.
+    Received(String),
+    /// A sign of life that is no message: a pong, a ping, bytes of a message under way.
+    Heard,
+    /// The enrolment of an [`Output::Keep`] is durable.
+    Kept,
+    /// The peer closed the connection.
+    Closed {
+        /// Its code, when it gave one.
+        code: Option<u16>,
+        /// Its reason.
+        reason: String,
+    },
+    /// The connection broke, or the peer broke its rules.
+    Broken {
+        /// Why, for the log.
+        why: String,
+    },
+    /// The program ends.
+    Stop,
+    /// The deadline passed.
+    Timeout,
+}
+
+/// What the shell has to do.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Output {
+    /// Open a WebSocket to the server.
+    Dial,
+    /// Send the `register` message; it goes before everything else.
+    Register,
+    /// Make the enrolment durable, then say [`Input::Kept`].
+    Keep(AuthSuccess),
+    /// The session stands: what waits may be sent.
+    Opened,
+    /// Hand a message of the server to whom it concerns.
+    Deliver(String),
+    /// Send a heartbeat message.
+    Heartbeat,
+    /// Send a WebSocket ping.
+    Ping,
+    /// The server refused the registration; tokens may have to be changed.
+    Refused {
+        /// What kind of refusal.
+        refusal: Refusal,
+        /// The server's words.
+        error: String,
+    },
+    /// The link was lost, or not made; it is dialed again after `redial_after`.
+    Lost {
+        /// Why.
+        why: String,
+        /// Whether a session had stood.
+        was_open: bool,
+        /// When the next dial is due.
+        redial_after: Duration,
+    },
+    /// Close the connection with this code; nothing more is sent.
+    Hangup {
+        /// WebSocket close code.
+        code: u16,
+    },
+    /// The link has ended for good.
+    Ended,
+}
+
+#[derive(Debug)]
+enum State {
+    Idle,
+    Waiting {
+        redial_at: Instant,
+    },
+    Dialing {
+        give_up_at: Instant,
+    },
+    Registering {
+        give_up_at: Instant,
+    },
+    Keeping {
+        alive: Liveness,
+    },
+    Open {
+        alive: Liveness,
+        heartbeat_at: Instant,
+        proven_at: Instant,
+    },
+    Closing {
+        give_up_at: Instant,
+    },
+    Ended,
+}
+
+/// When the peer was last heard, and when it was last asked.
+#[derive(Clone, Copy, Debug)]
+struct Liveness {
+    heard_at: Instant,
+    ping_at: Instant,
+}
+
+impl Liveness {
+    fn heard(now: Instant) -> Self {
+        Self {
+            heard_at: now,
+            ping_at: now + PING_AFTER,
+        }
+    }
+
+    fn give_up_at(self) -> Instant {
+        self.heard_at + GIVE_UP_AFTER
+    }
+}
+
+/// The link to the server.
+#[derive(Debug)]
+pub struct Uplink {
+    state: State,
+    backoff: Backoff,
+    /// A session that stood this long makes the back-off forget its failures.
+    proven_after: Duration,
+    outputs: VecDeque<Output>,
+}
+
+impl Uplink {
+    /// Starts idle. `proven_after` is how long a session has to stand to count as good.
+    #[must_use]
+    pub fn new(backoff: Backoff, proven_after: Duration) -> Self {
+        Self {
+            state: State::Idle,
+            backoff,
+            proven_after,
+            outputs: VecDeque::new(),
+        }
+    }
+
+    /// Takes note of what happened.
+    pub fn handle(&mut self, input: Input, now: Instant) {
+        match input {
+            Input::Enable => {
+                if let State::Idle = self.state {
+                    self.dial(now);
+                }
+            }
+            Input::Disable => self.disable(),
+            Input::Dialed => {
+                if let State::Dialing { .. } = self.state {
+                    self.state = State::Registering {
+                        give_up_at: now + limits::AUTH_ANSWER_WAIT,
+                    };
+                    self.outputs.push_back(Output::Register);
+                }
+            }
+            Input::DialFailed { why } => {
+                if let State::Dialing { .. } = self.state {
+                    self.lose(why, false, now);
+                }
+            }
+            Input::Received(text) => self.received(text, now),
+            Input::Heard => self.heard(now),
+            Input::Kept => self.kept(now),
+            Input::Closed { code, reason } => self.closed(code, &reason, now),
+            Input::Broken { why } => self.broken(why, now),
+            Input::Stop => self.stop(now),
+            Input::Timeout => self.timeout(now),
+        }
+    }
+
+    /// Takes the next thing to do.
+    pub fn poll_output(&mut self) -> Option<Output> {
+        self.outputs.pop_front()
+    }
+
+    /// When [`Input::Timeout`] is due.
+    #[must_use]
+    pub fn deadline(&self) -> Option<Instant> {
+        match &self.state {
+            State::Idle | State::Ended => None,
+            State::Waiting { redial_at } => Some(*redial_at),
+            State::Dialing { give_up_at }
+            | State::Registering { give_up_at }
+            | State::Closing { give_up_at } => Some(*give_up_at),
+            State::Keeping { alive } => Some(alive.ping_at.min(alive.give_up_at())),
+            State::Open {
+                alive,
+                heartbeat_at,
+                ..
+            } => Some(alive.ping_at.min(alive.give_up_at()).min(*heartbeat_at)),
+        }
+    }
+
+    /// Tells whether a session stands, so that messages can be sent.
+    #[must_use]
+    pub fn is_open(&self) -> bool {
+        matches!(self.state, State::Open { .. })
+    }
+
+    /// Redials at once instead of waiting out the back-off: another token is worth trying.
+    pub fn redial_now(&mut self, now: Instant) {
+        if let State::Waiting { redial_at } = &mut self.state {
+            *redial_at = now;
+        }
+    }
+
+    fn dial(&mut self, now: Instant) {
+        self.state = State::Dialing {
+            give_up_at: now + DIAL_WAIT,
+        };
+        self.outputs.push_back(Output::Dial);
+    }
+
+    fn received(&mut self, text: String, now: Instant) {
+        match &self.state {
+            State::Registering { .. } => self.answered(&text, now),
+            State::Open { .. } => {
+                self.heard(now);
+                self.outputs.push_back(Output::Deliver(text));
+            }
+            // Before the enrolment is durable nothing may be done that depends on it; a call is only lost, its sender asks again.
+            State::Keeping { .. } => self.heard(now),
+            State::Idle
+            | State::Waiting { .. }
+            | State::Dialing { .. }
+            | State::Closing { .. }
+            | State::Ended => {}
+        }
+    }
+
+    /// The first message after `register` is its answer, whatever it is.
+    fn answered(&mut self, text: &str, now: Instant) {
+        match AuthAnswer::decode(text) {
+            Ok(AuthAnswer::Success(success)) => {
+                self.state = State::Keeping {
+                    alive: Liveness::heard(now),
+                };
+                self.outputs.push_back(Output::Keep(success));
+            }
+            Ok(AuthAnswer::Refused { refusal, error }) => {
+                let why = format!("registration refused: {error}");
+                self.outputs.push_back(Output::Hangup { code: 1000 });
+                self.lose(why, false, now);
+                self.outputs.push_back(Output::Refused { refusal, error });
+            }
+            Err(error) => {
+                self.outputs.push_back(Output::Hangup { code: 1002 });
+                self.lose(
+                    format!("registration answered with something else: {error}"),
+                    false,
+                    now,
+                );
+            }
+        }
+    }
+
+    fn heard(&mut self, now: Instant) {
+        if let State::Keeping { alive } | State::Open { alive, .. } = &mut self.state {
+            *alive = Liveness::heard(now);
+        }
+    }
+
+    fn kept(&mut self, now: Instant) {
+        if let State::Keeping { alive } = self.state {
+            self.state = State::Open {
+                alive,
+                heartbeat_at: now + limits::HEARTBEAT_EVERY,
+                proven_at: now + self.proven_after,
+            };
+            self.outputs.push_back(Output::Opened);
+        }
+    }
+
+    fn closed(&mut self, code: Option<u16>, reason: &str, now: Instant) {
+        if let State::Closing { .. } = self.state {
+            self.end();
+        } else if code == Some(1000) && reason == REPLACED && self.is_connected() {
+            let delay = self.backoff.after_replacement();
+            let why = "another agent with the same identity took this place".to_owned();
+            self.wait(why, delay, now);
+        } else {
+            let code = code.map_or_else(|| "no code".to_owned(), |code| code.to_string());
+            self.broken(
+                format!("server closed the connection ({code} {reason})"),
+                now,
+            );
+        }
+    }
+
+    fn broken(&mut self, why: String, now: Instant) {
+        match &self.state {
+            State::Registering { .. } | State::Keeping { .. } => self.lose(why, false, now),
+            State::Open { .. } => self.lose(why, true, now),
+            State::Closing { .. } => self.end(),
+            // A connection that was given up already.
+            State::Idle | State::Waiting { .. } | State::Dialing { .. } | State::Ended => {}
+        }
+    }
+
+    fn lose(&mut self, why: String, was_open: bool, now: Instant) {
+        if let State::Open { proven_at, .. } = self.state
+            && now >= proven_at
+        {
+            self.backoff.forget_failures();
+        }
+        debug_assert_eq!(was_open, self.is_open());
+        let delay = self.backoff.after_failure();
+        self.wait(why, delay, now);
+    }
+
+    fn wait(&mut self, why: String, delay: Duration, now: Instant) {
+        let was_open = self.is_open();
+        self.state = State::Waiting {
+            redial_at: now + delay,
+        };
+        self.outputs.push_back(Output::Lost {
+            why,
+            was_open,
+            redial_after: delay,
+        });
+    }
+
+    fn is_connected(&self) -> bool {
+        match self.state {
+            State::Registering { .. } | State::Keeping { .. } | State::Open { .. } => true,
+            State::Idle
+            | State::Waiting { .. }
+            | State::Dialing { .. }
+            | State::Closing { .. }
+            | State::Ended => false,
+        }
+    }
+
+    fn disable(&mut self) {
+        let was_open = self.is_open();
+        match self.state {
+            State::Closing { .. } | State::Ended | State::Idle => return,
+            State::Dialing { .. }
+            | State::Registering { .. }
+            | State::Keeping { .. }
+            | State::Open { .. } => {
+                self.outputs.push_back(Output::Hangup { code: 1000 });
+            }
+            State::Waiting { .. } => {}
+        }
+        self.state = State::Idle;
+        if was_open {
+            let why = "the Engine is another one now".to_owned();
+            self.outputs.push_back(Output::Lost {
+                why,
+                was_open,
+                redial_after: Duration::ZERO,
+            });
+        }
+    }
+
+    fn stop(&mut self, now: Instant) {
+        if self.is_connected() {
+            self.state = State::Closing {
+                give_up_at: now + CLOSE_WAIT,
+            };
+            self.outputs.push_back(Output::Hangup { code: 1000 });
+        } else {
+            self.end();
+        }
+    }
+
+    fn end(&mut self) {
+        if !matches!(self.state, State::Ended) {
+            self.state = State::Ended;
+            self.outputs.push_back(Output::Ended);
+        }
+    }
+
+    fn timeout(&mut self, now: Instant) {
+        match &mut self.state {
+            State::Waiting { redial_at } if now >= *redial_at => self.dial(now),
+            State::Dialing { give_up_at } if now >= *give_up_at => {
+                self.outputs.push_back(Output::Hangup { code: 1000 });
+                self.lose(format!("no connection within {DIAL_WAIT:?}"), false, now);
+            }
+            State::Registering { give_up_at } if now >= *give_up_at => {
+                self.outputs.push_back(Output::Hangup { code: 1002 });
+                self.lose(
+                    format!(
+                        "registration not answered within {:?}",
+                        limits::AUTH_ANSWER_WAIT
+                    ),
+                    false,
+                    now,
+                );
+            }
+            State::Closing { give_up_at } if now >= *give_up_at => self.end(),
+            State::Keeping { alive } | State::Open { alive, .. } if now >= alive.give_up_at() => {
+                let was_open = self.is_open();
+                self.outputs.push_back(Output::Hangup { code: 1001 });
+                self.lose(
+                    format!("server not heard for {GIVE_UP_AFTER:?}"),
+                    was_open,
+                    now,
+                );
+            }
+            State::Keeping { alive } => self.outputs.extend(alive.ping_if_due(now)),
+            State::Open {
+                alive,
+                heartbeat_at,
+                ..
+            } => {
+                self.outputs.extend(alive.ping_if_due(now));
+                if now >= *heartbeat_at {
+                    *heartbeat_at = now + limits::HEARTBEAT_EVERY;
+                    self.outputs.push_back(Output::Heartbeat);
+                }
+            }
+            // A timeout of a state that was left already.
+            State::Idle
+            | State::Waiting { .. }
+            | State::Dialing { .. }
+            | State::Registering { .. }
+            | State::Closing { .. }
+            | State::Ended => {}
+        }
+    }
+}
+
+impl Liveness {
+    fn ping_if_due(&mut self, now: Instant) -> Option<Output> {
+        (now >= self.ping_at).then(|| {
+            self.ping_at = now + PING_AFTER;
+            Output::Ping
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests;
