@@ -29,7 +29,7 @@ export function h(tag, props, ...children) {
     else if (key === "on") for (const [type, listener] of Object.entries(value)) el.addEventListener(type, listener);
     else el.setAttribute(key, value === true ? "" : value);
   }
-  el.append(...children.flat().filter((child) => child !== null && child !== undefined && child !== false));
+  el.append(...children.flat(Infinity).filter((child) => child !== null && child !== undefined && child !== false));
   return el;
 }
 

@@ -49,6 +49,9 @@ export function setEngineBadge(el, host) {
   }
 }
 
+/** Tells whether what is known of a host's containers is only a memory: nobody can look now. */
+export const isRemembered = (host) => host !== null && (host.link === "offline" || host.engine.state === "down");
+
 /** Why a host's numbers are missing, as far as this page can tell; `null` when it cannot. */
 export function whyUnknown(host) {
   if (host.link === "offline") return "the agent is gone";

@@ -6,6 +6,7 @@ import { button, h, icon, setAttribute, setIcon, setText, setValue } from "../do
 import { bytes, dateTime, imageName, percent, rate, span } from "../format.js";
 import { toggleMenu } from "../parts/menu.js";
 import { drawSparkline, sparkline } from "../parts/sparkline.js";
+import { isRemembered } from "../parts/host-state.js";
 import { ACTIONS, actionsIn, containerState, refusal } from "../words.js";
 import { pendingAction, run } from "./container-actions.js";
 
@@ -56,14 +57,16 @@ export function updateRow(row, container) {
   const { hostId } = row;
   const doing = pendingAction(hostId, container.id);
   const words = containerState(container.state);
+  const isPast = isRemembered(store.hostById(hostId));
   row.container = container;
+  row.classList.toggle("is-remembered", isPast);
   setAttribute(row, "data-container-name", container.name);
   setAttribute(row, "data-state", container.state);
   setAttribute(row, "data-pending", doing);
-  p.badge.dataset.tone = doing ? "busy" : words.tone;
+  p.badge.dataset.tone = doing ? "busy" : isPast ? "unknown" : words.tone;
   setIcon(p.stateIcon, doing ? "state-restarting" : words.icon);
-  setText(p.state, doing ? `${ACTIONS[doing].doing}…` : words.label);
-  setAttribute(p.badge, "title", container.status || null);
+  setText(p.state, doing ? `${ACTIONS[doing].doing}…` : isPast ? `was ${words.label}` : words.label);
+  setAttribute(p.badge, "title", isPast ? "as it was last seen" : container.status || null);
 
   setText(p.name, container.name);
   setAttribute(p.name, "href", containerPath(hostId, container.id, "logs"));
@@ -75,7 +78,7 @@ export function updateRow(row, container) {
   drawNumbers(p, container);
   setText(p.ports, container.ports.join("  "));
   setAttribute(p.ports, "title", container.ports.join("\n") || null);
-  drawUptime(p.uptime, container);
+  drawUptime(p.uptime, container, isPast);
   drawActions(row, container, doing);
 }
 
@@ -102,8 +105,10 @@ function drawNumbers(p, { id, state, stats }) {
   drawSparkline(p.cpuSpark, hasNone ? [] : store.containerHistoryOf(id), clock.now(), (s) => s.cpu_percent, { floor: 10 });
 }
 
-function drawUptime(el, container) {
-  if (container.state === "running" && container.started_unix_ms !== null) {
+function drawUptime(el, container, isPast) {
+  if (isPast) {
+    setValue(el, container.status || null); // a clock that ticks on would claim to know
+  } else if (container.state === "running" && container.started_unix_ms !== null) {
     setValue(el, span(clock.now() - container.started_unix_ms));
     setAttribute(el, "title", `${container.status}, since ${dateTime(container.started_unix_ms)}`);
   } else {

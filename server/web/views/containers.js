@@ -4,7 +4,7 @@ import * as store from "../store.js";
 import { button, h, icon, oncePerFrame, reconcile, setAttribute, setText } from "../dom.js";
 import { count } from "../format.js";
 import { ageElement, setAge } from "../parts/age.js";
-import { whyUnknown } from "../parts/host-state.js";
+import { isRemembered, whyUnknown } from "../parts/host-state.js";
 import { makeRow, updateRow } from "./container-row.js";
 
 const PROJECT = "com.docker.compose.project";
@@ -113,7 +113,7 @@ export function containersPanel(hostId) {
     freshness.hidden = list?.atUnixMs == null;
     setAge(listAge, list?.atUnixMs ?? null);
     const running = all.filter((container) => container.state === "running").length;
-    setText(summary, list ? `${running} of ${all.length} running` : "");
+    setText(summary, list ? `${running} of ${all.length} ${host && isRemembered(host) ? "were " : ""}running` : "");
     const shown = inOrder(all.filter(isShown));
     table.hidden = shown.length === 0;
     nothing.hidden = shown.length > 0;

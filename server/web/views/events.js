@@ -4,7 +4,7 @@ import * as api from "../api.js";
 import * as clock from "../clock.js";
 import * as store from "../store.js";
 import { h, icon, oncePerFrame, reconcile, setText } from "../dom.js";
-import { dateTime, dayHeading, timeOfDay } from "../format.js";
+import { dateTime, dayHeading, imageName, timeOfDay } from "../format.js";
 import { eventWords } from "../words.js";
 
 const PAGE = 100;
@@ -115,9 +115,9 @@ function makeRow({ heading, event }) {
       { class: "event-text" },
       h("strong", { text: subject }),
       ` ${text}`,
+      event.detail && h("span", { class: "event-detail", text: ` (${event.detail})` }),
       event.subject !== "host" && h("span", { class: "event-host" }, " on ", hostLink),
-      event.detail && h("span", { class: "sub", text: ` ${event.detail}` }),
-      event.image && h("span", { class: "sub event-image", text: event.image }),
+      event.image && h("span", { class: "sub event-image", text: imageName(event.image), title: event.image }),
     ),
   );
 }

@@ -5,7 +5,7 @@ import * as store from "../store.js";
 import { h, icon, oncePerFrame, reconcile, setAttribute, setText, setValue } from "../dom.js";
 import { count, percent, rate } from "../format.js";
 import { ageElement, isStale, setAge } from "../parts/age.js";
-import { badge, setEngineBadge, setLinkBadge, whyUnknown } from "../parts/host-state.js";
+import { badge, isRemembered, setEngineBadge, setLinkBadge, whyUnknown } from "../parts/host-state.js";
 import { drawSparkline, sparkline } from "../parts/sparkline.js";
 
 const REDRAW_MS = 2_000;
@@ -165,11 +165,11 @@ function updateRow(row, host) {
 // A count that is only remembered must not pass for one that holds now.
 function drawCounts(p, host, why) {
   const known = host.containers;
-  const isRemembered = known !== null && (host.link === "offline" || host.engine.state !== "up" || isStale(known.at_unix_ms));
+  const isOld = known !== null && (isRemembered(host) || isStale(known.at_unix_ms));
   setValue(p.running, known ? String(known.running) : null, why);
   setText(p.total, known ? ` / ${known.total}` : "");
-  p.running.parentElement.classList.toggle("is-remembered", isRemembered);
-  setAttribute(p.running.parentElement, "title", isRemembered ? "the last count, no longer checked" : null);
-  p.countsAge.hidden = !isRemembered;
+  p.running.parentElement.classList.toggle("is-remembered", isOld);
+  setAttribute(p.running.parentElement, "title", isOld ? "the last count, no longer checked" : null);
+  p.countsAge.hidden = !isOld;
   setAge(p.countsAge, known?.at_unix_ms ?? null);
 }
