@@ -320,6 +320,3 @@ fn contains(bytes: &[u8], word: &OsStr) -> bool {
     let word = word.as_encoded_bytes();
     bytes.windows(word.len()).any(|window| window == word)
 }
-
-#[cfg(test)]
-mod tests;

@@ -1,7 +1,7 @@
 //! One program that the lab started: where its binary is, its output in files, its signals, its end.
 
 use std::fs::{self, File};
-use std::os::unix::process::ExitStatusExt as _;
+use std::os::unix::process::{CommandExt as _, ExitStatusExt as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::Duration;
@@ -63,6 +63,8 @@ impl Program {
         let stderr = scratch.path().join(format!("{name}.err"));
         let child = scratch
             .mark(command)
+            // A Ctrl-C is for whoever holds the lab, who then ends this in order.
+            .process_group(0)
             .stdin(Stdio::null())
             .stdout(append(&stdout)?)
             .stderr(append(&stderr)?)

@@ -16,6 +16,7 @@ done
 # Prints the process and all its descendants.
 family() {
     echo "$1"
+    # shellcheck disable=SC2013 # names without blanks
     for status in $(grep -ls "^PPid:[[:space:]]*$1\$" /proc/[0-9]*/status); do
         child=${status#/proc/}
         family "${child%/status}"

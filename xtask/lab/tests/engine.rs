@@ -1,10 +1,12 @@
 //! The private Engine, tried with the real dockerd.
 
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::ensure;
-
-use super::*;
+use pilotfish_lab::engine::answers_at;
+use pilotfish_lab::{Engine, Sample, until};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 
@@ -45,7 +47,7 @@ fn leaves_no_process_no_mount_and_no_file_behind() {
         inspected["State"]["Pid"].as_u64().unwrap()
     });
     assert!(pids.into_iter().all(process_exists));
-    let directory = engine.scratch.path().to_owned();
+    let directory = engine.socket().parent().unwrap().to_owned();
     assert!(!left_behind(&directory).is_empty());
     drop(engine);
     assert!(!pids.into_iter().any(process_exists));
@@ -62,7 +64,7 @@ fn a_frozen_engine_leaves_nothing_behind_either() {
     let engine = Engine::start().unwrap();
     engine.run(&Sample::idle("idle")).unwrap();
     engine.freeze().unwrap();
-    let directory = engine.scratch.path().to_owned();
+    let directory = engine.socket().parent().unwrap().to_owned();
     drop(engine);
     assert_eq!(left_behind(&directory), Vec::<String>::new());
 }

@@ -1,0 +1,4 @@
+//! bench
+pub(crate) fn run(_: lexopt::Parser) -> anyhow::Result<()> {
+    anyhow::bail!("soon")
+}
