@@ -1,6 +1,9 @@
-//! The link to the server: a pure machine, back-off, credentials and outbox; beside them the shell that dials and holds the socket.
+//! The link to the server: a pure machine with back-off, credentials and outbox; beside them the shell that dials and holds the socket.
 
 pub mod backoff;
 pub mod credentials;
+pub mod dial;
 pub mod machine;
 pub mod outbox;
+pub mod socket;
+pub mod tls;

@@ -54,9 +54,16 @@ pub enum Input {
         /// Its reason.
         reason: String,
     },
-    /// The connection broke, or the peer broke its rules.
+    /// The connection broke.
     Broken {
         /// Why, for the log.
+        why: String,
+    },
+    /// The peer broke its rules; the connection still stands.
+    Rejected {
+        /// The close code that tells it so.
+        code: u16,
+        /// What it did, for the log.
         why: String,
     },
     /// The program ends.
@@ -202,6 +209,12 @@ impl Uplink {
             Input::Kept => self.kept(now),
             Input::Closed { code, reason } => self.closed(code, &reason, now),
             Input::Broken { why } => self.broken(why, now),
+            Input::Rejected { code, why } => {
+                if self.is_connected() {
+                    self.outputs.push_back(Output::Hangup { code });
+                }
+                self.broken(why, now);
+            }
             Input::Stop => self.stop(now),
             Input::Timeout => self.timeout(now),
         }

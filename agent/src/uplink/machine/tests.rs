@@ -310,3 +310,21 @@ fn disabling_hangs_up_and_waits_to_be_enabled_again() {
     assert_eq!(script.uplink.deadline(), None);
     assert_eq!(script.say(Input::Enable), [Output::Dial]);
 }
+
+#[test]
+fn a_server_that_breaks_the_rules_is_told_by_the_close_code() {
+    let mut script = Script::open();
+    let outputs = script.say(Input::Rejected {
+        code: 1009,
+        why: "too large".into(),
+    });
+    assert_eq!(outputs[0], Output::Hangup { code: 1009 });
+    redial_after(&outputs);
+    assert_eq!(
+        script.say(Input::Rejected {
+            code: 1009,
+            why: "stale".into()
+        }),
+        []
+    );
+}

@@ -1,0 +1,300 @@
+//! Opens the WebSocket to the server: name, TCP, TLS, handshake. The machine's deadline ends a dial by dropping it.
+
+use std::cell::Cell;
+use std::fmt;
+use std::io;
+use std::path::PathBuf;
+use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use async_tungstenite::WebSocketStream;
+use async_tungstenite::tungstenite::http::StatusCode;
+use async_tungstenite::tungstenite::protocol::WebSocketConfig;
+use async_tungstenite::tungstenite::{self, client::IntoClientRequest as _};
+use futures_lite::{AsyncRead, AsyncWrite};
+use pilotfish_protocol::limits;
+use rustls::pki_types::ServerName;
+use smol::net::TcpStream;
+
+use super::tls::{self, TrustError};
+use crate::config::ServerUrl;
+
+/// Read buffer of the WebSocket: commands are small.
+const READ_BUFFER_BYTES: usize = 4 * 1024;
+
+/// Why the WebSocket could not be opened.
+#[derive(Debug, thiserror::Error)]
+pub enum DialError {
+    /// The name has no address.
+    #[error("cannot look up {host}")]
+    Resolve {
+        /// The name.
+        host: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// No address of the server takes a connection.
+    #[error("cannot connect to {host} port {port}")]
+    Connect {
+        /// The name.
+        host: String,
+        /// The port.
+        port: u16,
+        /// Why, of the last address tried.
+        source: io::Error,
+    },
+    /// There is nothing to check the server's certificate with.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The server could not be trusted, or does not speak TLS.
+    #[error("no TLS with {host}")]
+    Tls {
+        /// The name the certificate was checked for.
+        host: String,
+        /// Why.
+        source: io::Error,
+    },
+    /// The server answered, but not with a WebSocket.
+    #[error(
+        "server answers {status} to the WebSocket request for {path}; is it the right address?"
+    )]
+    NotWebSocket {
+        /// HTTP status.
+        status: StatusCode,
+        /// Path of the request.
+        path: String,
+    },
+    /// The handshake failed otherwise.
+    #[error("WebSocket handshake failed")]
+    Handshake(#[source] Box<tungstenite::Error>),
+}
+
+/// Where and how to dial.
+#[derive(Clone, Debug)]
+pub struct Dialer {
+    /// The server.
+    pub server: ServerUrl,
+    /// Roots to trust in place of the system's.
+    pub ca_file: Option<PathBuf>,
+}
+
+/// An open WebSocket and the count of bytes that came in over it.
+pub struct Connection {
+    /// The socket.
+    pub socket: WebSocketStream<Stream>,
+    /// Bytes received so far, TLS included.
+    pub received_bytes: Rc<Cell<u64>>,
+}
+
+impl fmt::Debug for Connection {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Connection")
+            .field("received_bytes", &self.received_bytes)
+            .finish_non_exhaustive()
+    }
+}
+
+impl Dialer {
+    /// Opens the WebSocket. Has no deadline of its own; dropping the future gives up.
+    ///
+    /// # Errors
+    ///
+    /// [`DialError`]; dialing again later may succeed whatever it is.
+    pub async fn dial(&self) -> Result<Connection, DialError> {
+        let ServerUrl {
+            secure,
+            host,
+            port,
+            path,
+        } = &self.server;
+        let tcp = self.connect().await?;
+        let received_bytes = Rc::new(Cell::new(0));
+        let tcp = Metered {
+            inner: tcp,
+            received_bytes: Rc::clone(&received_bytes),
+        };
+        let stream = if *secure {
+            Stream::Tls(Box::new(self.secure(tcp).await?))
+        } else {
+            Stream::Plain(tcp)
+        };
+
+        let authority = if host.contains(':') {
+            format!("[{host}]:{port}")
+        } else {
+            format!("{host}:{port}")
+        };
+        let scheme = if *secure { "wss" } else { "ws" };
+        let handshake = |source| DialError::Handshake(Box::new(source));
+        let mut request = format!("{scheme}://{authority}{path}")
+            .into_client_request()
+            .map_err(handshake)?;
+        let agent = tungstenite::http::HeaderValue::from_static(concat!(
+            "pilotfish-agent/",
+            env!("CARGO_PKG_VERSION")
+        ));
+        request.headers_mut().insert("user-agent", agent);
+        let config = WebSocketConfig::default()
+            .read_buffer_size(READ_BUFFER_BYTES)
+            .write_buffer_size(0)
+            .max_message_size(Some(limits::SERVER_MESSAGE_BYTES))
+            .max_frame_size(Some(limits::SERVER_MESSAGE_BYTES));
+        match async_tungstenite::client_async_with_config(request, stream, Some(config)).await {
+            Ok((socket, _)) => Ok(Connection {
+                socket,
+                received_bytes,
+            }),
+            Err(tungstenite::Error::Http(response)) => Err(DialError::NotWebSocket {
+                status: response.status(),
+                path: path.clone(),
+            }),
+            Err(error) => Err(handshake(error)),
+        }
+    }
+
+    async fn connect(&self) -> Result<TcpStream, DialError> {
+        let ServerUrl { host, port, .. } = &self.server;
+        let resolve = |source| DialError::Resolve {
+            host: host.clone(),
+            source,
+        };
+        let addresses = smol::net::resolve((host.as_str(), *port))
+            .await
+            .map_err(resolve)?;
+        let mut last_error = io::Error::from(io::ErrorKind::AddrNotAvailable);
+        for address in addresses {
+            match TcpStream::connect(address).await {
+                Ok(stream) => {
+                    // Messages are whole when they are handed over: nothing is gained by waiting for more.
+                    if let Err(error) = stream.set_nodelay(true) {
+                        log::debug!("cannot set TCP_NODELAY: {error}");
+                    }
+                    return Ok(stream);
+                }
+                Err(error) => last_error = error,
+            }
+        }
+        Err(DialError::Connect {
+            host: host.clone(),
+            port: *port,
+            source: last_error,
+        })
+    }
+
+    async fn secure(&self, tcp: Metered) -> Result<TlsStream, DialError> {
+        let host = &self.server.host;
+        let tls = |source| DialError::Tls {
+            host: host.clone(),
+            source,
+        };
+        let ca_file = self.ca_file.clone();
+        let config = blocking::unblock(move || tls::client_config(ca_file.as_deref())).await?;
+        let name =
+            ServerName::try_from(host.clone()).map_err(|error| tls(io::Error::other(error)))?;
+        futures_rustls::TlsConnector::from(Arc::new(config))
+            .connect(name, tcp)
+            .await
+            .map_err(tls)
+    }
+}
+
+type TlsStream = futures_rustls::client::TlsStream<Metered>;
+
+/// The bytes under the WebSocket.
+pub enum Stream {
+    /// As they are.
+    Plain(Metered),
+    /// Within TLS.
+    Tls(Box<TlsStream>),
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Plain(_) => "Stream::Plain",
+            Self::Tls(_) => "Stream::Tls",
+        })
+    }
+}
+
+impl AsyncRead for Stream {
+    fn poll_read(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_read(cx, buffer),
+            Self::Tls(stream) => Pin::new(stream).poll_read(cx, buffer),
+        }
+    }
+}
+
+impl AsyncWrite for Stream {
+    fn poll_write(
+        self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_write(cx, bytes),
+            Self::Tls(stream) => Pin::new(stream).poll_write(cx, bytes),
+        }
+    }
+
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_flush(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_flush(cx),
+        }
+    }
+
+    fn poll_close(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self.get_mut() {
+            Self::Plain(stream) => Pin::new(stream).poll_close(cx),
+            Self::Tls(stream) => Pin::new(stream).poll_close(cx),
+        }
+    }
+}
+
+/// A TCP stream that counts what it receives, so that a large message under way counts as a sign of life.
+#[derive(Debug)]
+pub struct Metered {
+    inner: TcpStream,
+    received_bytes: Rc<Cell<u64>>,
+}
+
+impl AsyncRead for Metered {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut [u8],
+    ) -> Poll<io::Result<usize>> {
+        let polled = Pin::new(&mut self.inner).poll_read(cx, buffer);
+        if let Poll::Ready(Ok(bytes)) = &polled {
+            self.received_bytes
+                .set(self.received_bytes.get() + *bytes as u64);
+        }
+        polled
+    }
+}
+
+impl AsyncWrite for Metered {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<io::Result<usize>> {
+        Pin::new(&mut self.inner).poll_write(cx, bytes)
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_flush(cx)
+    }
+
+    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.inner).poll_close(cx)
+    }
+}

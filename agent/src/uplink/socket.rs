@@ -1,0 +1,253 @@
+//! Holds one WebSocket: reads messages with a cap and a deadline, writes one message at a time.
+//!
+//! Whatever happens is told as an [`Input`] of the machine; the machine's word comes as an [`Outgoing`].
+
+use std::cell::Cell;
+use std::future::Future;
+use std::rc::Rc;
+use std::time::Duration;
+
+use async_channel::Receiver;
+use async_io::Timer;
+use async_tungstenite::tungstenite::error::CapacityError;
+use async_tungstenite::tungstenite::protocol::CloseFrame;
+use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
+use async_tungstenite::tungstenite::{self, Bytes, Message};
+use async_tungstenite::{WebSocketReceiver, WebSocketSender};
+use futures_lite::{FutureExt as _, StreamExt as _};
+
+use super::dial::{Connection, Stream};
+use super::machine::Input;
+use crate::chain::Chain;
+
+/// How often the bytes of a message under way are looked at.
+const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// Within this time a message must have come in whole: the backstop against a peer that drips bytes.
+const READ_DEADLINE: Duration = Duration::from_secs(300);
+/// Within this time a message must have been taken by the network.
+const WRITE_DEADLINE: Duration = Duration::from_secs(300);
+/// Within this time a close frame must have been taken and answered.
+const CLOSE_DEADLINE: Duration = Duration::from_millis(900);
+
+/// What to write.
+#[derive(Debug)]
+pub enum Outgoing {
+    /// A message; [`Told::Sent`] follows when the network has taken it.
+    Text(String),
+    /// A ping.
+    Ping,
+    /// A close frame; nothing is written after it.
+    Close(u16),
+}
+
+/// What a socket tells.
+#[derive(Debug)]
+pub enum Told {
+    /// Something for the machine.
+    Input(Input),
+    /// The network has taken a message.
+    Sent,
+}
+
+/// Holds the connection until it ends. `tell` is called for everything that happens and may wait.
+pub async fn hold<F>(connection: Connection, outgoing: Receiver<Outgoing>, tell: impl Fn(Told) -> F)
+where
+    F: Future<Output = ()>,
+{
+    let Connection {
+        socket,
+        received_bytes,
+    } = connection;
+    let (sender, receiver) = socket.split();
+    read(receiver, received_bytes, &tell)
+        .or(write(sender, outgoing, &tell))
+        .await;
+}
+
+/// Reads until the connection ends. A peer that breaks the rules is told, and the reader waits for the machine's word to hang up.
+async fn read<F>(
+    mut receiver: WebSocketReceiver<Stream>,
+    received_bytes: Rc<Cell<u64>>,
+    tell: &impl Fn(Told) -> F,
+) where
+    F: Future<Output = ()>,
+{
+    loop {
+        let next = with_deadline(&mut receiver, &received_bytes, tell).await;
+        let input = match next {
+            Next::Message(Message::Text(text)) => Input::Received(text.as_str().to_owned()),
+            Next::Message(Message::Ping(_) | Message::Pong(_)) => Input::Heard,
+            Next::Message(Message::Close(frame)) => {
+                let code = frame.as_ref().map(|frame| u16::from(frame.code));
+                let reason = frame
+                    .map(|frame| frame.reason.as_str().to_owned())
+                    .unwrap_or_default();
+                Input::Closed { code, reason }
+            }
+            Next::Message(Message::Binary(_) | Message::Frame(_)) => Input::Rejected {
+                code: u16::from(CloseCode::Unsupported),
+                why: "server sent a binary message".to_owned(),
+            },
+            Next::Failed(tungstenite::Error::Capacity(CapacityError::MessageTooLong {
+                size,
+                max_size,
+            })) => {
+                let why =
+                    format!("server sent a message of {size} bytes, at most {max_size} are taken");
+                Input::Rejected {
+                    code: u16::from(CloseCode::Size),
+                    why,
+                }
+            }
+            Next::Failed(tungstenite::Error::Utf8(_)) => Input::Rejected {
+                code: u16::from(CloseCode::Invalid),
+                why: "server sent text that is no UTF-8".to_owned(),
+            },
+            Next::Failed(error) => Input::Broken {
+                why: Chain(&error).to_string(),
+            },
+            Next::Ended => Input::Broken {
+                why: "connection ended without a close frame".to_owned(),
+            },
+            Next::Dripping => Input::Broken {
+                why: format!("no whole message within {READ_DEADLINE:?}"),
+            },
+        };
+        let after = After::of(&input);
+        tell(Told::Input(input)).await;
+        match after {
+            After::Read => {}
+            // The machine answers with a close frame, and the writer ends the socket.
+            After::AwaitHangup => return std::future::pending().await,
+            // The answer to the peer's close frame leaves with the next read.
+            After::Flush => {
+                let flushed = async { drop(receiver.next().await) };
+                return flushed.or(late(CLOSE_DEADLINE)).await;
+            }
+            After::Leave => return,
+        }
+    }
+}
+
+/// What the reader does after it told something.
+enum After {
+    Read,
+    AwaitHangup,
+    Flush,
+    Leave,
+}
+
+impl After {
+    fn of(input: &Input) -> Self {
+        match input {
+            Input::Rejected { .. } => Self::AwaitHangup,
+            Input::Closed { .. } => Self::Flush,
+            Input::Broken { .. } => Self::Leave,
+            Input::Received(_)
+            | Input::Heard
+            | Input::Enable
+            | Input::Disable
+            | Input::Dialed
+            | Input::DialFailed { .. }
+            | Input::Kept
+            | Input::Stop
+            | Input::Timeout => Self::Read,
+        }
+    }
+}
+
+async fn late(deadline: Duration) {
+    Timer::after(deadline).await;
+}
+
+enum Next {
+    Message(Message),
+    Failed(tungstenite::Error),
+    Ended,
+    Dripping,
+}
+
+/// Waits for the next message, telling of bytes that come in meanwhile.
+async fn with_deadline<F>(
+    receiver: &mut WebSocketReceiver<Stream>,
+    received_bytes: &Cell<u64>,
+    tell: &impl Fn(Told) -> F,
+) -> Next
+where
+    F: Future<Output = ()>,
+{
+    let mut waited = Duration::ZERO;
+    let mut seen_bytes = received_bytes.get();
+    while waited < READ_DEADLINE {
+        let message = async {
+            Some(match receiver.next().await {
+                Some(Ok(message)) => Next::Message(message),
+                Some(Err(error)) => Next::Failed(error),
+                None => Next::Ended,
+            })
+        };
+        let look = async {
+            late(LOOK_EVERY).await;
+            None
+        };
+        if let Some(next) = message.or(look).await {
+            return next;
+        }
+        waited += LOOK_EVERY;
+        if received_bytes.get() != seen_bytes {
+            seen_bytes = received_bytes.get();
+            tell(Told::Input(Input::Heard)).await;
+        }
+    }
+    Next::Dripping
+}
+
+/// Writes what it is given until told to close, or until the network does not take it.
+async fn write<F>(
+    mut sender: WebSocketSender<Stream>,
+    outgoing: Receiver<Outgoing>,
+    tell: &impl Fn(Told) -> F,
+) where
+    F: Future<Output = ()>,
+{
+    while let Ok(next) = outgoing.recv().await {
+        let (message, is_text) = match next {
+            Outgoing::Text(text) => (Message::text(text), true),
+            Outgoing::Ping => (Message::Ping(Bytes::new()), false),
+            Outgoing::Close(code) => return close(sender, code).await,
+        };
+        let sent = async {
+            sender
+                .send(message)
+                .await
+                .map_err(|error| Chain(&error).to_string())
+        };
+        let stuck = async {
+            late(WRITE_DEADLINE).await;
+            Err(format!(
+                "the network took no message within {WRITE_DEADLINE:?}"
+            ))
+        };
+        match sent.or(stuck).await {
+            Ok(()) if is_text => tell(Told::Sent).await,
+            Ok(()) => {}
+            Err(why) => tell(Told::Input(Input::Broken { why })).await,
+        }
+    }
+    // The machine let go of the connection without a word.
+}
+
+/// Sends a close frame and leaves the reader time to see its answer.
+async fn close(mut sender: WebSocketSender<Stream>, code: u16) {
+    let closed = async {
+        let frame = CloseFrame {
+            code: CloseCode::from(code),
+            reason: "".into(),
+        };
+        if let Err(error) = sender.close(Some(frame)).await {
+            log::debug!("cannot send a close frame: {}", Chain(&error));
+        }
+        std::future::pending::<()>().await;
+    };
+    closed.or(late(CLOSE_DEADLINE)).await;
+}
