@@ -227,10 +227,14 @@ fn pump(from: &TcpStream, to: &TcpStream, shared: &Shared, generation: u64, move
             Ok(0) => break,
             Ok(length) => {
                 // A stall that began during the read holds these bytes too.
-                if !shared.may_pass(generation) || to.write_all(&buffer[..length]).is_err() {
+                if !shared.may_pass(generation) {
                     break;
                 }
+                // Counted before they arrive, so that whoever has received them finds them counted.
                 moved.fetch_add(length as u64, Ordering::Relaxed);
+                if to.write_all(&buffer[..length]).is_err() {
+                    break;
+                }
             }
             Err(error) if is_quiet(&error) => {}
             Err(_) => break,
