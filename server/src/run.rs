@@ -1,0 +1,145 @@
+//! The server from its configuration to its end: open, listen, serve, drain.
+
+use std::io::{self, Write as _};
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::sync::Arc;
+use std::time::Duration;
+
+use async_io::{Async, Timer};
+use async_signal::{Signal, Signals};
+use futures_lite::{FutureExt as _, StreamExt as _};
+use smol::net::TcpListener;
+
+use crate::api::dispatch;
+use crate::app::App;
+use crate::config::Config;
+use crate::executor::Executor;
+use crate::first_start::{self, FirstStartError};
+use crate::http::admission::{Admission, Limits};
+use crate::http::listener::{self, Service};
+use crate::http::router::RouteConflict;
+use crate::shutdown;
+use crate::store::StoreError;
+
+/// How long requests and sockets may take to end after the signal.
+const DRAIN: Duration = Duration::from_millis(1500);
+
+/// Why the server does not run, or stops by itself.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The store or the first user cannot be made.
+    #[error(transparent)]
+    FirstStart(#[from] FirstStartError),
+    /// An address cannot be listened on.
+    #[error("cannot listen on {address}")]
+    Listen {
+        /// The address.
+        address: SocketAddr,
+        /// The system's word.
+        source: io::Error,
+    },
+    /// The route table contradicts itself.
+    #[error(transparent)]
+    Routes(#[from] RouteConflict),
+    /// The system refuses threads, signals or standard output.
+    #[error("cannot start")]
+    System(#[from] io::Error),
+}
+
+impl RunError {
+    /// Gives the program's exit code (sysexits.h): 78 for what the configuration names wrongly.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            RunError::FirstStart(FirstStartError::Password(_)) => 78,
+            RunError::FirstStart(FirstStartError::Store(error)) => match error {
+                StoreError::Create { .. } => 78,
+                StoreError::InUse { .. }
+                | StoreError::Open { .. }
+                | StoreError::Newer { .. }
+                | StoreError::Redb(_)
+                | StoreError::Record { .. } => 1,
+            },
+            RunError::FirstStart(FirstStartError::Hash(_) | FirstStartError::NoRandomness(_)) => 1,
+            RunError::Listen { .. } | RunError::Routes(_) | RunError::System(_) => 1,
+        }
+    }
+}
+
+/// Serves until SIGTERM or SIGINT.
+///
+/// # Errors
+///
+/// [`RunError`] when it cannot start.
+pub fn run(config: Config) -> Result<(), RunError> {
+    // Bound first: a port in use must not leave a new store and a password nobody noted.
+    let listeners = bind(&config.listen)?;
+    let mut signals = Signals::new([Signal::Term, Signal::Int])?;
+    let opened = first_start::open(&config)?;
+    let executor = Executor::default();
+    let (trigger, shutdown) = shutdown::pair();
+    let app = Arc::new(App::new(opened.store, executor.clone(), shutdown.clone()));
+    let (open, all_closed) = listener::open_connections();
+    let service = Service {
+        executor: executor.clone(),
+        shutdown,
+        admission: Admission::new(Limits::default()),
+        tls: config.tls.clone(),
+        answer: dispatch::answer(Arc::clone(&app))?,
+        open,
+    };
+    let threads = executor.start_threads()?;
+    if let Some(password) = opened.generated_password {
+        first_start::print(&config.admin_name, &password)?;
+    }
+    for (listener, address) in listeners {
+        announce(address, config.tls.is_some())?;
+        executor.spawn(listener::accept(listener, service.clone()));
+    }
+    drop(service);
+    async_io::block_on(async {
+        if let Some(Ok(signal)) = signals.next().await {
+            log::info!("stopping on {signal:?}");
+        }
+        trigger.fire();
+        // Nothing is ever sent: this ends when the last connection has dropped its sender.
+        let closed = async { all_closed.recv().await.is_err() };
+        let late = async {
+            Timer::after(DRAIN).await;
+            false
+        };
+        if !closed.or(late).await {
+            log::warn!("stopping with connections open after {DRAIN:?}");
+        }
+    });
+    drop(threads);
+    log::info!("stopped");
+    Ok(())
+}
+
+fn bind(addresses: &[SocketAddr]) -> Result<Vec<(TcpListener, SocketAddr)>, RunError> {
+    let bound = addresses.iter().map(|&address| {
+        let bind = || {
+            let listener = StdListener::bind(address)?;
+            let bound = listener.local_addr()?;
+            Ok((TcpListener::from(Async::new(listener)?), bound))
+        };
+        bind().map_err(|source| RunError::Listen { address, source })
+    });
+    bound.collect()
+}
+
+/// Tells on stdout, and in the log, where the server listens.
+fn announce(address: SocketAddr, is_tls: bool) -> io::Result<()> {
+    let scheme = if is_tls { "https" } else { "http" };
+    let mut out = io::stdout().lock();
+    writeln!(out, "listening on {scheme}://{address}")?;
+    out.flush()?;
+    log::info!("listening on {scheme}://{address}");
+    if !is_tls && !address.ip().is_loopback() {
+        log::warn!(
+            "PLAIN HTTP on {address}: passwords and tokens can be read on the way; \
+             give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a TLS proxy"
+        );
+    }
+    Ok(())
+}
