@@ -1,4 +1,204 @@
-//! demo
-pub(crate) fn run(_: lexopt::Parser) -> anyhow::Result<()> {
-    anyhow::bail!("soon")
+//! `cargo xtask demo`: this very host on a page, with nothing prepared and nothing left running.
+
+mod engine;
+mod watch;
+
+use std::fs::{self, File};
+use std::net::{SocketAddr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use lexopt::{Arg, Parser, ValueExt as _};
+use pilotfish_lab::server::ADMIN;
+use pilotfish_lab::{Agent, Api, Server, until};
+use serde_json::Value;
+
+use crate::shell::{self, cargo, root};
+use engine::DemoEngine;
+
+/// Where the demo listens when nobody else does.
+const PORT: u16 = 8480;
+
+/// From the end of the build until the host is on the page.
+const READY_DEADLINE: Duration = Duration::from_secs(15);
+
+struct Options {
+    release: bool,
+    /// Ends by itself, after a last look, when given.
+    duration: Option<Duration>,
+}
+
+/// What runs. Fields drop in this order: nobody is left talking to somebody who is gone.
+struct Demo {
+    agent: Agent,
+    server: Server,
+    engine: DemoEngine,
+    /// Held as long as the directory is in use.
+    _lock: File,
+}
+
+pub(crate) fn run(mut parser: Parser) -> Result<()> {
+    let mut options = Options {
+        release: false,
+        duration: None,
+    };
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Long("release") => options.release = true,
+            Arg::Long("for") => {
+                options.duration = Some(Duration::from_secs(parser.value()?.parse()?));
+            }
+            Arg::Long(_) | Arg::Short(_) | Arg::Value(_) => {
+                return Err(argument.unexpected().into());
+            }
+        }
+    }
+    let binaries = build(&options)?;
+    let directory = root().join("target/demo");
+    let mut demo = start(&binaries, &directory)?;
+    watch::until_stopped(&mut demo, options.duration)?;
+    demo.stop()
+}
+
+/// Builds both programs and answers where they are.
+fn build(options: &Options) -> Result<PathBuf> {
+    let mut command = cargo();
+    command.args(["build", "-p", "pilotfish-agent", "-p", "pilotfish-server"]);
+    if options.release {
+        command.arg("--release");
+    }
+    shell::run(&mut command)?;
+    let target = std::env::var_os("CARGO_TARGET_DIR")
+        .map_or_else(|| root().join("target"), |target| root().join(target));
+    Ok(target.join(if options.release { "release" } else { "debug" }))
+}
+
+fn start(binaries: &Path, directory: &Path) -> Result<Demo> {
+    fs::create_dir_all(root().join("target"))?;
+    let lock = File::create(root().join("target/demo.lock"))?;
+    lock.try_lock()
+        .context("another demo runs in this directory")?;
+    if directory.exists() {
+        fs::remove_dir_all(directory)
+            .with_context(|| format!("cannot empty {}", directory.display()))?;
+    }
+    fs::create_dir_all(directory)?;
+    let engine = DemoEngine::find_or_start(&directory.join("engine"))?;
+    let server = Server::builder()
+        .binary(&binaries.join("pilotfish-server"))
+        .data(&directory.join("server"))
+        .listen(free_address())
+        .password(&password()?)
+        .start()?;
+    let api = server.api()?;
+    let mut agent = Agent::builder()
+        .binary(&binaries.join("pilotfish-agent"))
+        .data(&directory.join("agent"))
+        .server(&server)
+        .token(&api.registration_token(false)?);
+    if let Some(docker_host) = engine.docker_host() {
+        agent = agent.env("DOCKER_HOST", &docker_host);
+    }
+    for name in ["DOCKER_TLS_VERIFY", "DOCKER_CERT_PATH"] {
+        if let Ok(value) = std::env::var(name) {
+            agent = agent.env(name, &value);
+        }
+    }
+    let mut demo = Demo {
+        agent: agent.start()?,
+        server,
+        engine,
+        _lock: lock,
+    };
+    let host = demo
+        .engine
+        .answers()
+        .then(|| demo.wait_host(&api))
+        .transpose()?;
+    demo.show(host.as_ref());
+    Ok(demo)
+}
+
+impl Demo {
+    fn wait_host(&mut self, api: &Api) -> Result<Value> {
+        let found = until("this host and its containers", READY_DEADLINE, || {
+            self.ensure_runs()?;
+            let hosts = api.hosts()?;
+            let seen = format!("{hosts:?}");
+            hosts
+                .into_iter()
+                .find(|host| host["link"] == "online" && host["containers"].is_object())
+                .context(seen)
+        });
+        found.with_context(|| format!("{}{}", self.agent.tail(), self.server.tail()))
+    }
+
+    /// Prints where to look.
+    fn show(&self, host: Option<&Value>) {
+        println!();
+        match host {
+            Some(host) => println!(
+                "  Host      {} with {} containers, {} running",
+                host["name"].as_str().unwrap_or("(no name)"),
+                host["containers"]["total"],
+                host["containers"]["running"],
+            ),
+            None => println!("  Host      none yet: no Docker Engine answers here"),
+        }
+        println!("  Engine    {}", self.engine);
+        println!();
+        println!("  Page      {}", self.server.url());
+        println!("  Login     {ADMIN}");
+        println!("  Password  {}", self.server.password());
+        println!();
+        if let Some(advice) = self.engine.advice() {
+            println!("{advice}\n");
+        }
+        println!("  Ctrl-C stops all of it.");
+    }
+
+    /// Fails when the server or the agent has ended by itself.
+    fn ensure_runs(&mut self) -> Result<()> {
+        self.server.program()?.ensure_runs()?;
+        self.agent.program().ensure_runs()
+    }
+
+    /// Looks once more at what the demo promises.
+    fn verify(&mut self) -> Result<()> {
+        let api = self.server.api()?;
+        let health = api.try_call("GET", "/healthz", None)?;
+        ensure!(health.status == 200, "/healthz: {health:?}");
+        let page = api.try_call("GET", "/", None)?;
+        ensure!(page.status == 200, "the page: {page:?}");
+        if self.engine.answers() {
+            self.wait_host(&api)?;
+        }
+        Ok(())
+    }
+
+    /// Stops agent, server and Engine in this order.
+    fn stop(mut self) -> Result<()> {
+        self.agent.program().terminate(Duration::from_secs(10))?;
+        self.server.stop()?;
+        drop(self);
+        println!("stopped; nothing is left running");
+        Ok(())
+    }
+}
+
+/// The demo's own port when it is free, any other when not.
+fn free_address() -> SocketAddr {
+    let fixed = SocketAddr::from(([127, 0, 0, 1], PORT));
+    match TcpListener::bind(fixed) {
+        Ok(_) => fixed,
+        Err(_) => SocketAddr::from(([127, 0, 0, 1], 0)),
+    }
+}
+
+/// A password that nobody guesses, from the kernel's random numbers.
+fn password() -> Result<String> {
+    let uuid = fs::read_to_string("/proc/sys/kernel/random/uuid")
+        .context("the kernel gives no random numbers")?;
+    Ok(uuid.trim().chars().take(18).collect())
 }

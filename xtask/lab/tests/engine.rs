@@ -14,12 +14,15 @@ const DEADLINE: Duration = Duration::from_secs(20);
 fn left_behind(directory: &Path) -> Vec<String> {
     let name = directory.display().to_string();
     let mut found: Vec<String> = fs::read_to_string("/proc/self/mountinfo")
-        .unwrap()
+        .expect("Linux tells its mounts")
         .lines()
         .filter(|line| line.contains(&name))
         .map(str::to_owned)
         .collect();
-    for process in fs::read_dir("/proc").unwrap().flatten() {
+    for process in fs::read_dir("/proc")
+        .expect("Linux tells its processes")
+        .flatten()
+    {
         let command_line = fs::read(process.path().join("cmdline")).unwrap_or_default();
         let command_line = String::from_utf8_lossy(&command_line).replace('\0', " ");
         if command_line.contains(&name) {
