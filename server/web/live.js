@@ -11,6 +11,8 @@ let socket = null;
 let timer = 0; // the next thing to happen: give up connecting, call it silent, or try again
 let attempt = 0;
 let watchedHost = null;
+let toldHost = null; // what the server was told on this socket
+let telling = 0;
 let handlers = null;
 let status = { state: "idle", heardAt: null, retryAt: null };
 
@@ -49,11 +51,15 @@ export function retryNow() {
 /** Names the host whose containers are wanted, `null` for none. */
 export function watch(hostId) {
   watchedHost = hostId;
-  sendWatch();
+  // One view lets go just before the next takes hold: only what remains is worth a message.
+  clearTimeout(telling);
+  telling = setTimeout(tellWatched, 20);
 }
 
-function sendWatch() {
-  if (socket?.readyState === WebSocket.OPEN) socket.send(JSON.stringify({ kind: "watch", host_id: watchedHost }));
+function tellWatched() {
+  if (socket?.readyState !== WebSocket.OPEN || toldHost === watchedHost) return;
+  socket.send(JSON.stringify({ kind: "watch", host_id: watchedHost }));
+  toldHost = watchedHost;
 }
 
 function connect() {
@@ -62,10 +68,11 @@ function connect() {
   const mine = new WebSocket(`${location.protocol === "https:" ? "wss" : "ws"}://${location.host}/api/v1/live`);
   let wasOpen = false;
   socket = mine;
+  toldHost = null;
   arm(CONNECT_MS, lost);
   mine.onopen = () => {
     wasOpen = true;
-    if (watchedHost !== null) sendWatch();
+    tellWatched();
     arm(SILENCE_MS, lost);
   };
   mine.onmessage = ({ data }) => {

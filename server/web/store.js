@@ -48,10 +48,9 @@ export function containersOf(hostId) {
 /** Events heard since the page was opened, newest first. */
 export const liveEvents = () => events;
 
-/** Starts keeping the containers of `hostId`; `null` forgets them. */
+/** Starts keeping the containers of `hostId`, instead of another's. */
 export function keepContainersOf(hostId) {
-  if (watched?.hostId === hostId) return;
-  watched = hostId === null ? null : { hostId, atUnixMs: null, containers: null, history: new Map() };
+  if (watched?.hostId !== hostId) watched = { hostId, atUnixMs: null, containers: null, history: new Map() };
 }
 
 /** Forgets everything: somebody else may log in. */

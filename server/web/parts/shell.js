@@ -74,6 +74,16 @@ export function makeShell({ user, onLogOut }) {
     setText(lostText, `Connection to the server lost — ${old}, ${next}`);
   }
 
+  // A slash goes to the filter, as in many places.
+  function slash(event) {
+    if (event.key !== "/" || event.ctrlKey || event.metaKey || event.target.closest("input, select, textarea, dialog")) return;
+    const filter = main.querySelector(".filter:not([hidden])");
+    if (!filter) return;
+    event.preventDefault();
+    filter.focus();
+  }
+  document.addEventListener("keydown", slash);
+
   const ticking = setInterval(showLink, 1_000);
   showLink();
 
@@ -92,6 +102,7 @@ export function makeShell({ user, onLogOut }) {
     },
     dispose() {
       clearInterval(ticking);
+      document.removeEventListener("keydown", slash);
       document.documentElement.classList.remove("is-cut-off");
     },
   };

@@ -33,5 +33,6 @@ export function toast(tone, title, detail = null) {
 /** Shows why something failed, with the server's or the Engine's own words. */
 export function toastError(title, error) {
   const detail = error.detail && error.detail !== error.title ? `${error.title}: ${error.detail}` : (error.title ?? error.message);
-  toast("bad", title, detail);
+  const wait = error.retryAfterSeconds ? ` Try again in ${error.retryAfterSeconds} s.` : "";
+  toast("bad", title, detail + wait);
 }

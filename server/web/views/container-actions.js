@@ -1,10 +1,13 @@
 // Operations on a container: ask first where it hurts, show that it runs, say how it ended.
 
 import * as api from "../api.js";
+import * as clock from "../clock.js";
 import * as store from "../store.js";
 import { ACTIONS, refusal } from "../words.js";
 import { askText, confirm } from "../parts/dialog.js";
 import { toast, toastError } from "../parts/toast.js";
+
+const LIST_WAIT_MS = 6_000; // a watched host is polled every 2 s
 
 const pending = new Map(); // host and container → the operation in flight
 
@@ -33,10 +36,28 @@ export async function run(action, hostId, container, redraw) {
   } catch (error) {
     toastError(`${container.name} could not be ${done}`, error);
   }
-  // What holds now, without waiting for the next poll; the live link brings it otherwise.
-  await api.containers(hostId).then((list) => store.keepContainers(hostId, list), () => {});
+  await listNewerThan(clock.now(), hostId);
   pending.delete(key(hostId, container.id));
   redraw();
+}
+
+/**
+ * Waits until the list of containers is one made after `unixMs`, but not for ever: until then the
+ * row would show the state from before the operation.
+ */
+async function listNewerThan(unixMs, hostId) {
+  const isNew = () => (store.containersOf(hostId)?.atUnixMs ?? Infinity) >= unixMs;
+  await api.containers(hostId).then((list) => store.keepContainers(hostId, list), () => {});
+  if (isNew()) return;
+  await new Promise((resolve) => {
+    const finish = () => {
+      stop();
+      clearTimeout(timer);
+      resolve();
+    };
+    const stop = store.on("containers", () => isNew() && finish());
+    const timer = setTimeout(finish, LIST_WAIT_MS);
+  });
 }
 
 /** Asks what has to be asked; answers the request to make, or `null`. */

@@ -48,7 +48,6 @@ export function containerHead(hostId, id, what, onName) {
     dispose() {
       for (const stop of stops) stop();
       live.watch(null);
-      store.keepContainersOf(null);
     },
   };
 }

@@ -17,7 +17,7 @@ const STATE_ORDER = ["restarting", "dead", "running", "paused", "unknown", "remo
 
 const COLUMNS = [
   { label: "State", key: "state", compare: (a, b) => STATE_ORDER.indexOf(a.state) - STATE_ORDER.indexOf(b.state) },
-  { label: "Name", key: "name", compare: (a, b) => text(a.name, b.name) },
+  { label: "Name", key: "name", compare: (a, b) => text(a.name, b.name), also: { label: "Image", key: "image", compare: (a, b) => text(a.image, b.image) } },
   { label: "CPU", key: "cpu", compare: number((c) => c.stats?.cpu_percent) },
   { label: "Memory", key: "memory", compare: number((c) => c.stats?.memory_bytes) },
   { label: "Network", key: "network", compare: number((c) => c.stats?.network_bytes_per_sec) },
@@ -26,8 +26,10 @@ const COLUMNS = [
   { label: "", key: null },
 ];
 
+const SORTS = COLUMNS.flatMap((column) => [column, column.also ?? []].flat()).filter((sort) => sort.key);
+
 // Kept while one walks between views.
-const kept = { sort: "name", isReversed: false, needle: "", runningOnly: false, closed: new Set() };
+const kept = { sort: "name", isReversed: false, needle: "", runningOnly: false, byProject: true, closed: new Set() };
 
 /** Builds the panel; `dispose()` ends it. */
 export function containersPanel(hostId) {
@@ -37,12 +39,15 @@ export function containersPanel(hostId) {
   filter.value = kept.needle;
   const runningOnly = h("input", { type: "checkbox", testid: "running-only", on: { change: () => set({ runningOnly: runningOnly.checked }) } });
   runningOnly.checked = kept.runningOnly;
+  const byProject = h("input", { type: "checkbox", on: { change: () => set({ byProject: byProject.checked }) } });
+  byProject.checked = kept.byProject;
+  const byProjectLabel = h("label", { class: "check", title: "Group by Compose project" }, byProject, "By project");
   const heads = COLUMNS.map(makeHead);
   const table = h("table", { class: "list containers", role: "table" }, h("thead", { role: "rowgroup" }, h("tr", { role: "row" }, heads)));
   const sortChoice = h(
     "select",
     { on: { change: () => set({ sort: sortChoice.value, isReversed: false }) } },
-    COLUMNS.filter((column) => column.key).map((column) => h("option", { value: column.key, text: column.label })),
+    SORTS.map(({ key, label }) => h("option", { value: key, text: label })),
   );
   const nothing = h("p", { class: "notice" });
   const freshness = h("span", { class: "freshness" }, "list of ", listAge);
@@ -58,6 +63,7 @@ export function containersPanel(hostId) {
       h("label", { class: "phone-only sort-choice" }, "Sort by ", sortChoice),
       filter,
       h("label", { class: "check" }, runningOnly, "Running only"),
+      byProjectLabel,
     ),
     nothing,
     table,
@@ -76,17 +82,24 @@ export function containersPanel(hostId) {
       th.append(column.label || h("span", { class: "offscreen", text: "Actions" }));
       return th;
     }
-    const sort = () => set({ sort: column.key, isReversed: kept.sort === column.key && !kept.isReversed });
-    th.append(button({ label: column.label, class: "sort", on: { click: sort } }));
-    th.firstChild.append(icon("sort"));
+    for (const { key, label } of [column, column.also ?? []].flat()) {
+      const sort = () => set({ sort: key, isReversed: kept.sort === key && !kept.isReversed });
+      th.append(button({ label, class: "sort", dataset: { sort: key }, on: { click: sort } }));
+      th.lastChild.append(icon("sort"));
+    }
     return th;
   }
 
   function drawHeads() {
-    heads.forEach((th, i) => {
-      const isSorted = COLUMNS[i].key !== null && COLUMNS[i].key === kept.sort;
-      // Numbers start with the largest, words with the first.
-      const isDescending = ["cpu", "memory", "network", "up"].includes(kept.sort) !== kept.isReversed;
+    // Numbers start with the largest, words with the first.
+    const isDescending = ["cpu", "memory", "network", "up"].includes(kept.sort) !== kept.isReversed;
+    heads.forEach((th) => {
+      let isSorted = false;
+      for (const sort of th.querySelectorAll(".sort")) {
+        const isUsed = sort.dataset.sort === kept.sort;
+        setAttribute(sort, "data-is-used", isUsed);
+        isSorted ||= isUsed;
+      }
       setAttribute(th, "aria-sort", isSorted ? (isDescending ? "descending" : "ascending") : null);
     });
     sortChoice.value = kept.sort;
@@ -94,7 +107,7 @@ export function containersPanel(hostId) {
 
   // Rows must not slide away under a pointer or a focus: the order is held meanwhile.
   function inOrder(containers) {
-    const { compare } = COLUMNS.find((column) => column.key === kept.sort);
+    const { compare } = SORTS.find((sort) => sort.key === kept.sort);
     const sorted = containers.sort((a, b) => (kept.isReversed ? -1 : 1) * compare(a, b) || text(a.name, b.name));
     const isHeld = order.length > 0 && table.matches(":hover, :focus-within");
     if (isHeld) {
@@ -114,6 +127,7 @@ export function containersPanel(hostId) {
     setAge(listAge, list?.atUnixMs ?? null);
     const running = all.filter((container) => container.state === "running").length;
     setText(summary, list ? `${running} of ${all.length} ${host && isRemembered(host) ? "were " : ""}running` : "");
+    byProjectLabel.hidden = !all.some((container) => container.labels?.[PROJECT]);
     const shown = inOrder(all.filter(isShown));
     table.hidden = shown.length === 0;
     nothing.hidden = shown.length > 0;
@@ -166,6 +180,7 @@ function isShown(container) {
 }
 
 function groups(containers) {
+  if (!kept.byProject) return containers.length > 0 ? [{ key: "", label: null, containers }] : [];
   const projects = new Map();
   for (const container of containers) {
     const project = container.labels?.[PROJECT] ?? null;

@@ -83,7 +83,6 @@ export function show({ params, setTitle }) {
       clearInterval(timer);
       panel.dispose();
       live.watch(null);
-      store.keepContainersOf(null);
     },
   };
 }

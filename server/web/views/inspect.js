@@ -61,7 +61,7 @@ export function show({ params, setTitle }) {
         button({ label: "Copy as JSON", glyph: "copy", isBare: true, class: "icon-button", on: { click: copy } }),
       ),
     ),
-    h("p", { class: "hint", text: "Values of environment variables are masked before they leave the host’s server." }),
+    h("p", { class: "hint", text: "Values of environment variables are masked." }),
     problem,
     tree,
   );
