@@ -3,3 +3,4 @@
 pub mod addresses;
 pub mod container_id;
 pub mod host_name;
+pub mod surroundings;

@@ -1,4 +1,4 @@
-//! Cuts the power at every operation on the disk, with every unsynced write lost, kept, or some of each.
+//! Cuts the power at every operation on the disk, with every unsynced write lost, kept, or some of each; and lets bytes rot.
 
 use std::sync::{Arc, Mutex, MutexGuard};
 
@@ -179,4 +179,31 @@ fn no_cut_loses_or_tears_an_enrolment() {
         Some(&second),
         None,
     );
+}
+
+#[test]
+fn rotten_bytes_are_an_error_or_change_nothing() {
+    let kept = enrolment("kept");
+    let good = check(
+        &[],
+        |store| store.keep_enrolment(&kept).unwrap(),
+        None,
+        Some(&kept),
+    );
+    let open = |bytes: Vec<u8>| Store::on_backend(Disk::holding(bytes), PathBuf::from("disk"));
+    // All of the header, and samples of what is behind it.
+    for at in (0..good.len()).filter(|&at| at < 320 || (good[at] != 0 && at % 101 == 0)) {
+        let mut bytes = good.clone();
+        bytes[at] ^= 0x81;
+        if let Ok(found) = open(bytes).and_then(|store| store.enrolment()) {
+            assert_eq!(found.as_ref(), Some(&kept), "byte {at}");
+        }
+    }
+    for len in (1..good.len()).step_by(997) {
+        let error = open(good[..len].to_vec()).unwrap_err();
+        assert!(
+            matches!(error, StoreError::Damaged { .. }),
+            "{len}: {error:?}"
+        );
+    }
 }
