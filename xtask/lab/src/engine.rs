@@ -14,7 +14,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail, ensure};
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::program::Program;
 use crate::{Scratch, until};
@@ -151,7 +151,7 @@ impl Engine {
         let root = self.scratch.path();
         // The machine's own configuration must not leak in.
         let config = root.join("daemon.json");
-        fs::write(&config, "{}")?;
+        fs::write(&config, self.configuration(&dockerd)?)?;
         let mut command = Command::new(dockerd);
         command
             .arg("--config-file")
@@ -273,6 +273,20 @@ impl Engine {
             bytes: text.as_bytes(),
         });
         http::call(&self.socket(), "POST", path, body)?.json()
+    }
+
+    /// The configuration file of dockerd.
+    fn configuration(&self, dockerd: &Path) -> Result<String> {
+        let version = Command::new(dockerd).arg("--version").output()?.stdout;
+        let version = String::from_utf8_lossy(&version).into_owned();
+        let major: Option<u32> = version
+            .split_once("version ")
+            .and_then(|(_, number)| number.split('.').next()?.parse().ok());
+        // Before version 23 the Engine's id came from a key that all Engines of a machine share, unless told otherwise.
+        Ok(match major {
+            Some(..23) => json!({ "deprecated-key-path": self.data.join("key.json") }).to_string(),
+            _ => "{}".to_owned(),
+        })
     }
 
     fn dockerd(&self) -> Result<&Program> {

@@ -94,3 +94,14 @@ fn keeps_its_containers_over_a_restart_and_a_crash() {
     engine.start_again().unwrap();
     assert_eq!(engine.state(&once.id).unwrap(), "exited");
 }
+
+#[test]
+fn has_an_id_of_its_own_that_a_restart_does_not_change() {
+    let id = |engine: &Engine| engine.get("/info").unwrap()["ID"].to_string();
+    let mut one = Engine::start().unwrap();
+    let other = Engine::start().unwrap();
+    let first = id(&one);
+    assert_ne!(first, id(&other));
+    one.restart().unwrap();
+    assert_eq!(id(&one), first);
+}
