@@ -1,0 +1,5 @@
+//! The real agent against a real Engine and a real server; `cargo xtask test` builds what these start.
+//!
+//! Tests share one Engine unless they stop, restart or freeze it; each has its own server and its own agent.
+
+mod appears;

@@ -1,0 +1,3 @@
+//! The real server with a real agent, a real Engine and a real browser; `cargo xtask test` builds what these start.
+
+mod page;
