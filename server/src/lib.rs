@@ -4,6 +4,7 @@
 //! nothing of what is asked; [`api`] is the table of what may be asked; [`store`] is all that
 //! survives a restart.
 
+pub mod agents;
 pub mod api;
 pub mod app;
 pub mod args;
@@ -14,6 +15,9 @@ pub mod executor;
 pub mod first_start;
 pub mod http;
 pub mod logging;
+#[cfg(test)]
+mod rig;
 pub mod run;
 pub mod shutdown;
 pub mod store;
+pub mod telemetry;

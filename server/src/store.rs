@@ -4,7 +4,10 @@
 //! [`App::with_store`](crate::app::App::with_store). What must happen as one takes the transaction
 //! instead. There is one write transaction at a time, and none is held across an `.await`.
 
+pub mod agents;
 pub mod audit;
+pub mod events;
+pub mod hosts;
 pub mod record;
 pub mod registration_tokens;
 pub mod sessions;
@@ -169,7 +172,10 @@ fn prepare(transaction: &WriteTransaction) -> Result<(), StoreError> {
             meta.insert("schema", SCHEMA)?;
         }
     }
+    agents::prepare(transaction)?;
     audit::prepare(transaction)?;
+    events::prepare(transaction)?;
+    hosts::prepare(transaction)?;
     registration_tokens::prepare(transaction)?;
     sessions::prepare(transaction)?;
     users::prepare(transaction)?;

@@ -194,7 +194,10 @@ mod tests {
 
     #[track_caller]
     fn check(register: &Register, facts: &Facts, taken: &[&str], expected: Decision) {
-        assert_eq!(decide(register, facts, |name| taken.contains(&name)), expected);
+        assert_eq!(
+            decide(register, facts, |name| taken.contains(&name)),
+            expected
+        );
     }
 
     #[test]
@@ -209,14 +212,24 @@ mod tests {
         register.hostname = None;
         register.engine_id = EngineId::new("ABCD:EFGH:IJKL:MNOP").unwrap();
         let facts = token(Registration::Usable, false);
-        check(&register, &facts, &[], enrol_as("Agent-ABCD:EFGH:IJ", false));
+        check(
+            &register,
+            &facts,
+            &[],
+            enrol_as("Agent-ABCD:EFGH:IJ", false),
+        );
     }
 
     #[test]
     fn a_taken_name_gets_a_number_instead_of_a_refusal() {
         let facts = token(Registration::Usable, false);
         check(&register(), &facts, &["pi"], enrol_as("pi-2", false));
-        check(&register(), &facts, &["pi", "pi-2"], enrol_as("pi-3", false));
+        check(
+            &register(),
+            &facts,
+            &["pi", "pi-2"],
+            enrol_as("pi-3", false),
+        );
     }
 
     #[test]
@@ -236,7 +249,12 @@ mod tests {
             for is_engine_taken in [false, true] {
                 let facts = token(registration, is_engine_taken);
                 check(&register(), &facts, &[], Decision::Refuse(refusal));
-                check(&forced(HostnameSource::Daemon), &facts, &[], Decision::Refuse(refusal));
+                check(
+                    &forced(HostnameSource::Daemon),
+                    &facts,
+                    &[],
+                    Decision::Refuse(refusal),
+                );
             }
         }
     }
@@ -244,28 +262,74 @@ mod tests {
     #[test]
     fn a_taken_engine_is_refused_unless_forced_with_a_name_of_its_own() {
         let facts = token(Registration::Usable, true);
-        check(&register(), &facts, &[], Decision::Refuse(Refusal::EngineTaken));
-        check(&forced(HostnameSource::AgentName), &facts, &[], enrol_as("pi", true));
-        for source in [HostnameSource::Daemon, HostnameSource::Os, HostnameSource::EngineId] {
-            check(&forced(source), &facts, &[], Decision::Refuse(Refusal::ForceNeedsName));
+        check(
+            &register(),
+            &facts,
+            &[],
+            Decision::Refuse(Refusal::EngineTaken),
+        );
+        check(
+            &forced(HostnameSource::AgentName),
+            &facts,
+            &[],
+            enrol_as("pi", true),
+        );
+        for source in [
+            HostnameSource::Daemon,
+            HostnameSource::Os,
+            HostnameSource::EngineId,
+        ] {
+            check(
+                &forced(source),
+                &facts,
+                &[],
+                Decision::Refuse(Refusal::ForceNeedsName),
+            );
         }
     }
 
     #[test]
     fn a_permanent_token_reconnects_on_its_own_engine_only() {
-        check(&register(), &owner("ENGINE", "pi", "pi"), &[], Decision::Reconnect { new_name: None });
+        check(
+            &register(),
+            &owner("ENGINE", "pi", "pi"),
+            &[],
+            Decision::Reconnect { new_name: None },
+        );
         let mismatch = Decision::Refuse(Refusal::EngineMismatch);
-        check(&register(), &owner("OTHER", "pi", "pi"), &[], mismatch.clone());
-        check(&forced(HostnameSource::AgentName), &owner("OTHER", "pi", "pi"), &[], mismatch);
+        check(
+            &register(),
+            &owner("OTHER", "pi", "pi"),
+            &[],
+            mismatch.clone(),
+        );
+        check(
+            &forced(HostnameSource::AgentName),
+            &owner("OTHER", "pi", "pi"),
+            &[],
+            mismatch,
+        );
     }
 
     #[test]
     fn a_returning_host_is_renamed_only_when_it_tells_a_new_and_free_name() {
-        let renamed = Decision::Reconnect { new_name: Some("pi".to_owned()) };
+        let renamed = Decision::Reconnect {
+            new_name: Some("pi".to_owned()),
+        };
         let kept = Decision::Reconnect { new_name: None };
         check(&register(), &owner("ENGINE", "old", "old"), &[], renamed);
-        check(&register(), &owner("ENGINE", "old", "old"), &["pi"], kept.clone());
-        check(&register(), &owner("ENGINE", "pi-2", "pi"), &[], kept.clone());
+        check(
+            &register(),
+            &owner("ENGINE", "old", "old"),
+            &["pi"],
+            kept.clone(),
+        );
+        check(
+            &register(),
+            &owner("ENGINE", "pi-2", "pi"),
+            &[],
+            kept.clone(),
+        );
         let mut nameless = register();
         nameless.hostname = None;
         check(&nameless, &owner("ENGINE", "old", "old"), &[], kept);

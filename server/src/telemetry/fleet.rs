@@ -1,0 +1,397 @@
+//! Pure: every host as it is known now. What a session tells counts only while the session is the host's present one, so a
+//! replaced or deleted connection can change nothing.
+
+use std::collections::BTreeMap;
+use std::time::Instant;
+
+use pilotfish_protocol::{
+    AgentId, ContainerId, ContainerListing, ContainerStats, EngineState, HostId, HostStats,
+};
+
+use crate::telemetry::container::{Container, Sample, State};
+
+/// Most containers kept of one host.
+pub const CONTAINERS: usize = 5000;
+
+/// A sample older than this says nothing of the present.
+pub const SAMPLE_LIFE_MS: u64 = 60_000;
+
+/// The number of one authenticated connection; a later one is larger.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct SessionId(pub u64);
+
+/// Every host.
+#[derive(Debug, Default)]
+pub struct Fleet {
+    hosts: BTreeMap<HostId, Host>,
+}
+
+/// What is known of a host from its registration.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Facts {
+    /// The host's name on this server.
+    pub name: String,
+    /// Its agent.
+    pub agent: Agent,
+    /// The machine.
+    pub system: System,
+    /// The Engine's version, when it was told.
+    pub engine_version: Option<String>,
+    /// When the host was enrolled.
+    pub enrolled_unix_ms: u64,
+    /// When the agent was last heard, as far as is known from before the server started.
+    pub heard_unix_ms: Option<u64>,
+}
+
+/// The program on a host.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Agent {
+    /// Its id; no secret.
+    pub id: AgentId,
+    /// Its version.
+    pub version: String,
+    /// What it was built for.
+    pub os: Option<String>,
+    /// What it was built for.
+    pub arch: Option<String>,
+    /// The protocol's label.
+    pub protocol: String,
+}
+
+/// A host's machine.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct System {
+    /// The distribution.
+    pub os: Option<String>,
+    /// The kernel's version.
+    pub kernel: Option<String>,
+    /// CPUs.
+    pub cpus: Option<u32>,
+    /// Memory.
+    pub memory_bytes: Option<u64>,
+    /// Its addresses.
+    pub addresses: Vec<String>,
+}
+
+/// One host.
+#[derive(Debug)]
+pub struct Host {
+    /// What its registration told.
+    pub facts: Facts,
+    /// The present session, when there is one.
+    pub session: Option<SessionId>,
+    /// Since when the link is as it is; `None` when it has been down since before the server started.
+    pub link_since_unix_ms: Option<u64>,
+    /// When the agent was last heard.
+    pub heard_unix_ms: Option<u64>,
+    /// Its Engine.
+    pub engine: Engine,
+    /// The host's own latest sample.
+    pub sample: Option<HostSample>,
+    /// Its containers, as last listed.
+    pub list: Option<List>,
+    /// A session before the present one may not come back.
+    newest: Option<SessionId>,
+}
+
+/// An Engine, as far as its agent tells.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Engine {
+    /// How it is.
+    pub health: Health,
+    /// Its version.
+    pub version: Option<String>,
+    /// Since when it is as it is.
+    pub since_unix_ms: Option<u64>,
+}
+
+/// Whether an Engine answers.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum Health {
+    /// It does.
+    Up,
+    /// It does not; the agent's words.
+    Down(String),
+    /// Nobody tells.
+    #[default]
+    Unknown,
+}
+
+/// One sample of a host.
+#[derive(Debug, Clone, Copy)]
+pub struct HostSample {
+    /// When the server received it.
+    pub at_unix_ms: u64,
+    /// What it holds.
+    pub stats: HostStats,
+}
+
+/// A container list.
+#[derive(Debug, Default)]
+pub struct List {
+    /// When the server received it.
+    pub at_unix_ms: u64,
+    /// By the first 12 digits of their ids.
+    pub containers: BTreeMap<String, Container>,
+}
+
+/// What a new Engine state means.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum EngineChange {
+    /// Nothing new.
+    Nothing,
+    /// A detail, such as the version: worth showing, no event.
+    Detail,
+    /// It answers again, or for the first time in this session.
+    Up {
+        /// It was known to be down.
+        was_down: bool,
+    },
+    /// It does not answer any more.
+    Down(String),
+}
+
+impl List {
+    /// Counts the containers that run.
+    pub fn running(&self) -> usize {
+        let states = self.containers.values().map(|container| container.state);
+        states.filter(|state| *state == State::Running).count()
+    }
+}
+
+impl Fleet {
+    /// Adds a host, offline, or takes new facts of one that is known. Answers whether anything changed.
+    pub fn learn(&mut self, id: &HostId, facts: Facts) -> bool {
+        match self.hosts.get_mut(id) {
+            Some(host) => {
+                let is_new = host.facts != facts;
+                host.facts = facts;
+                is_new
+            }
+            None => {
+                let host = Host {
+                    session: None,
+                    link_since_unix_ms: facts.heard_unix_ms,
+                    heard_unix_ms: facts.heard_unix_ms,
+                    engine: Engine {
+                        version: facts.engine_version.clone(),
+                        ..Engine::default()
+                    },
+                    sample: None,
+                    list: None,
+                    newest: None,
+                    facts,
+                };
+                self.hosts.insert(id.clone(), host);
+                true
+            }
+        }
+    }
+
+    /// Forgets a host; gives what it was.
+    pub fn remove(&mut self, id: &HostId) -> Option<Host> {
+        self.hosts.remove(id)
+    }
+
+    /// Finds a host.
+    pub fn find(&self, id: &HostId) -> Option<&Host> {
+        self.hosts.get(id)
+    }
+
+    /// Gives all hosts, by id.
+    pub fn iter(&self) -> impl Iterator<Item = (&HostId, &Host)> {
+        self.hosts.iter()
+    }
+
+    /// Makes `session` the host's present one.
+    ///
+    /// Answers whether the link was down before, `None` when the host is not known (it was deleted) or a later session came.
+    pub fn attach(&mut self, id: &HostId, session: SessionId, at_unix_ms: u64) -> Option<bool> {
+        let host = self.hosts.get_mut(id)?;
+        if host.newest.is_some_and(|newest| newest > session) {
+            return None;
+        }
+        let was_offline = host.session.is_none();
+        host.newest = Some(session);
+        host.session = Some(session);
+        host.heard_unix_ms = Some(at_unix_ms);
+        if was_offline {
+            host.link_since_unix_ms = Some(at_unix_ms);
+        }
+        host.engine = Engine {
+            version: host.facts.engine_version.clone(),
+            ..Engine::default()
+        };
+        // Counters of another connection may be of other runs.
+        host.sample = None;
+        for container in host
+            .list
+            .iter_mut()
+            .flat_map(|list| list.containers.values_mut())
+        {
+            container.forget_counters();
+        }
+        Some(was_offline)
+    }
+
+    /// Takes the link down, if `session` is the present one; answers whether it was.
+    pub fn detach(&mut self, id: &HostId, session: SessionId, at_unix_ms: u64) -> bool {
+        let Some(host) = self.live(id, session) else {
+            return false;
+        };
+        host.session = None;
+        host.link_since_unix_ms = Some(at_unix_ms);
+        host.engine = Engine {
+            version: host.engine.version.take(),
+            ..Engine::default()
+        };
+        true
+    }
+
+    /// Notes that the agent was heard.
+    pub fn heard(&mut self, id: &HostId, session: SessionId, at_unix_ms: u64) {
+        if let Some(host) = self.live(id, session) {
+            host.heard_unix_ms = Some(at_unix_ms);
+        }
+    }
+
+    /// Takes what the agent says of its Engine.
+    pub fn engine(
+        &mut self,
+        id: &HostId,
+        session: SessionId,
+        told: &EngineState,
+        at_unix_ms: u64,
+    ) -> EngineChange {
+        let Some(host) = self.live(id, session) else {
+            return EngineChange::Nothing;
+        };
+        let engine = &mut host.engine;
+        match told {
+            EngineState::Up { version } => {
+                let version = version.as_ref().map(|version| version.as_str().to_owned());
+                let is_new_version = version.is_some() && version != engine.version;
+                if is_new_version {
+                    engine.version = version;
+                }
+                let before = std::mem::replace(&mut engine.health, Health::Up);
+                match before {
+                    Health::Up if is_new_version => EngineChange::Detail,
+                    Health::Up => EngineChange::Nothing,
+                    Health::Down(_) | Health::Unknown => {
+                        engine.since_unix_ms = Some(at_unix_ms);
+                        let was_down = before != Health::Unknown;
+                        EngineChange::Up { was_down }
+                    }
+                }
+            }
+            EngineState::Down { why } => {
+                let why = why.as_str().to_owned();
+                let now = Health::Down(why.clone());
+                let before = std::mem::replace(&mut engine.health, now);
+                match before {
+                    Health::Down(old) if old == why => EngineChange::Nothing,
+                    Health::Down(_) => EngineChange::Detail,
+                    Health::Up | Health::Unknown => {
+                        engine.since_unix_ms = Some(at_unix_ms);
+                        EngineChange::Down(why)
+                    }
+                }
+            }
+        }
+    }
+
+    /// Takes a sample of the host; answers whether it counts.
+    pub fn measure_host(
+        &mut self,
+        id: &HostId,
+        session: SessionId,
+        stats: HostStats,
+        at_unix_ms: u64,
+    ) -> bool {
+        let Some(host) = self.live(id, session) else {
+            return false;
+        };
+        host.sample = Some(HostSample { at_unix_ms, stats });
+        true
+    }
+
+    /// Takes a sample of a container that is listed and alive; gives its short id and the sample.
+    pub fn measure_container(
+        &mut self,
+        id: &HostId,
+        session: SessionId,
+        stats: &ContainerStats,
+        now: Instant,
+        at_unix_ms: u64,
+    ) -> Option<&Sample> {
+        let list = self.live(id, session)?.list.as_mut()?;
+        let container = list.containers.get_mut(stats.container_id.short())?;
+        if !container.measure(stats, now, at_unix_ms) {
+            return None;
+        }
+        container.sample.as_ref()
+    }
+
+    /// Takes a container list. Answers whether the numbers of containers changed, `None` when it does not count.
+    pub fn list(
+        &mut self,
+        id: &HostId,
+        session: SessionId,
+        listings: &[ContainerListing],
+        at_unix_ms: u64,
+    ) -> Option<bool> {
+        let host = self.live(id, session)?;
+        let before = host
+            .list
+            .as_ref()
+            .map(|list| (list.running(), list.containers.len()));
+        let mut old = host.list.take().unwrap_or_default().containers;
+        let containers = listings.iter().take(CONTAINERS).map(|listing| {
+            let short = listing.id.short().to_owned();
+            let container = Container::of(listing, old.remove(&short));
+            (short, container)
+        });
+        let list = List {
+            at_unix_ms,
+            containers: containers.collect(),
+        };
+        let after = (list.running(), list.containers.len());
+        host.list = Some(list);
+        Some(before != Some(after))
+    }
+
+    /// Finds the container a name or short id of which is told.
+    pub fn container(&self, id: &HostId, container: &ContainerId) -> Option<&Container> {
+        let list = self.hosts.get(id)?.list.as_ref()?;
+        list.containers.get(container.short())
+    }
+
+    /// Drops samples that are too old at `at_unix_ms`; gives the hosts of which one was dropped.
+    pub fn sweep(&mut self, at_unix_ms: u64) -> Vec<HostId> {
+        let is_old = |sampled: u64| sampled.saturating_add(SAMPLE_LIFE_MS) < at_unix_ms;
+        let mut swept = Vec::new();
+        for (id, host) in &mut self.hosts {
+            let mut is_swept = host.sample.take_if(|s| is_old(s.at_unix_ms)).is_some();
+            for container in host
+                .list
+                .iter_mut()
+                .flat_map(|list| list.containers.values_mut())
+            {
+                is_swept |= container.sample.take_if(|s| is_old(s.at_unix_ms)).is_some();
+            }
+            if is_swept {
+                swept.push(id.clone());
+            }
+        }
+        swept
+    }
+
+    fn live(&mut self, id: &HostId, session: SessionId) -> Option<&mut Host> {
+        let host = self.hosts.get_mut(id)?;
+        (host.session == Some(session)).then_some(host)
+    }
+}
+
+#[cfg(test)]
+mod tests;
