@@ -12,3 +12,6 @@ pub mod response;
 pub mod router;
 pub mod tls;
 pub mod websocket;
+
+#[cfg(test)]
+mod tests;

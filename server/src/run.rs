@@ -8,15 +8,16 @@ use std::time::Duration;
 use async_io::{Async, Timer};
 use async_signal::{Signal, Signals};
 use futures_lite::{FutureExt as _, StreamExt as _};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use smol::net::TcpListener;
 
 use crate::api::dispatch;
 use crate::app::App;
 use crate::config::Config;
-use crate::executor::Executor;
+use crate::executor::Runtime;
 use crate::first_start::{self, FirstStartError};
 use crate::http::admission::{Admission, Limits};
-use crate::http::listener::{self, Service};
+use crate::http::listener::{self, Deadlines, Service};
 use crate::http::router::RouteConflict;
 use crate::shutdown;
 use crate::store::StoreError;
@@ -73,9 +74,11 @@ impl RunError {
 pub fn run(config: Config) -> Result<(), RunError> {
     // Bound first: a port in use must not leave a new store and a password nobody noted.
     let listeners = bind(&config.listen)?;
+    raise_descriptor_limit();
     let mut signals = Signals::new([Signal::Term, Signal::Int])?;
     let opened = first_start::open(&config)?;
-    let executor = Executor::default();
+    let runtime = Runtime::start()?;
+    let executor = runtime.executor();
     let (trigger, shutdown) = shutdown::pair();
     let app = Arc::new(App::new(opened.store, executor.clone(), shutdown.clone()));
     let (open, all_closed) = listener::open_connections();
@@ -83,11 +86,11 @@ pub fn run(config: Config) -> Result<(), RunError> {
         executor: executor.clone(),
         shutdown,
         admission: Admission::new(Limits::default()),
+        deadlines: Deadlines::default(),
         tls: config.tls.clone(),
         answer: dispatch::answer(Arc::clone(&app))?,
         open,
     };
-    let threads = executor.start_threads()?;
     if let Some(password) = opened.generated_password {
         first_start::print(&config.admin_name, &password)?;
     }
@@ -111,9 +114,24 @@ pub fn run(config: Config) -> Result<(), RunError> {
             log::warn!("stopping with connections open after {DRAIN:?}");
         }
     });
-    drop(threads);
+    // Ends what is left, so that the store is closed and not only abandoned.
+    drop(runtime);
     log::info!("stopped");
     Ok(())
+}
+
+/// Allows as many sockets as the system lets: each agent and each viewer takes one.
+fn raise_descriptor_limit() {
+    let Rlimit { current, maximum } = getrlimit(Resource::Nofile);
+    if let Err(error) = setrlimit(
+        Resource::Nofile,
+        Rlimit {
+            current: maximum,
+            maximum,
+        },
+    ) {
+        log::warn!("descriptors stay limited to {current:?}: {error}");
+    }
 }
 
 fn bind(addresses: &[SocketAddr]) -> Result<Vec<(TcpListener, SocketAddr)>, RunError> {

@@ -61,14 +61,21 @@ pub async fn log_in(call: Call) -> Result<Response, Problem> {
     let user = app
         .with_store(move |store| users::find(store, &name))
         .await?;
+    // What was typed into the wrong field may be a password: only known names are written down.
+    doer.user = user.is_some().then(|| username.clone());
     let verified = app
         .passwords
         .verify(password, user.map(|user| user.password_phc))
         .await;
     let is_right = verified.map_err(|_busy| Problem::TooManyRequests(Duration::from_secs(2)))?;
-    doer.user = Some(username.clone());
     if !is_right {
-        doer.audit(&app, "session.log_in", None, Outcome::Denied, None)
+        let why = if doer.user.is_some() {
+            "wrong password"
+        } else {
+            "unknown user"
+        };
+        let why = Some(why.to_owned());
+        doer.audit(&app, "session.log_in", None, Outcome::Denied, why)
             .await?;
         return Err(Problem::Unauthenticated);
     }

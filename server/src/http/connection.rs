@@ -1,11 +1,13 @@
 //! One accepted socket, plain or TLS, that counts as open until it is dropped and cannot be held
 //! open by a peer who stops reading.
 
+use std::convert::Infallible;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
 
+use async_channel::Sender;
 use async_io::Timer;
 use futures_lite::future::Future as _;
 use futures_lite::{AsyncRead, AsyncWrite};
@@ -14,16 +16,23 @@ use smol::net::TcpStream;
 
 use crate::http::admission::Permit;
 
-/// How long a peer may take nothing of what is written to it.
-pub const WRITE_STALL: Duration = Duration::from_secs(30);
-
 /// An accepted socket.
 #[derive(Debug)]
 pub struct Connection {
     stream: Stream,
     /// Runs while a write waits for the peer.
     stall: Option<Timer>,
-    _permit: Permit,
+    write_deadline: Duration,
+    _counted: Counted,
+}
+
+/// What counts a connection as open until it is dropped.
+#[derive(Debug)]
+pub struct Counted {
+    /// Its place among all.
+    pub permit: Permit,
+    /// Tells who waits for the end of all that there is still one.
+    pub open: Sender<Infallible>,
 }
 
 /// The socket as it was accepted.
@@ -36,16 +45,17 @@ pub enum Stream {
 }
 
 impl Connection {
-    /// Takes an accepted socket; `permit` is given back when the connection is dropped.
-    pub fn new(stream: Stream, permit: Permit) -> Connection {
+    /// Takes an accepted socket, of which the peer must take something each `write_deadline`.
+    pub fn new(stream: Stream, counted: Counted, write_deadline: Duration) -> Connection {
         Connection {
             stream,
             stall: None,
-            _permit: permit,
+            write_deadline,
+            _counted: counted,
         }
     }
 
-    /// Fails a write that has made no progress for [`WRITE_STALL`].
+    /// Fails a write that has made no progress for the write deadline.
     fn guard<T>(
         &mut self,
         cx: &mut Context<'_>,
@@ -55,7 +65,8 @@ impl Connection {
             self.stall = None;
             return written;
         }
-        let stall = self.stall.get_or_insert_with(|| Timer::after(WRITE_STALL));
+        let deadline = self.write_deadline;
+        let stall = self.stall.get_or_insert_with(|| Timer::after(deadline));
         ready!(Pin::new(stall).poll(cx));
         Poll::Ready(Err(io::ErrorKind::TimedOut.into()))
     }

@@ -1,42 +1,51 @@
 //! Accepts connections, and serves each until it ends, is too slow, or the server stops.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
-use std::io;
 use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 
 use async_channel::{Receiver, Sender};
 use async_io::Timer;
 use futures_lite::FutureExt as _;
 use futures_rustls::TlsAcceptor;
+use futures_rustls::server::TlsStream;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use smol::net::{TcpListener, TcpStream};
 use smol_hyper::rt::{FuturesIo, SmolTimer};
 
 use crate::executor::Executor;
-use crate::http::admission::Admission;
-use crate::http::connection::{Connection, Stream};
+use crate::http::admission::{Admission, Permit};
+use crate::http::connection::{Connection, Counted, Stream};
 use crate::http::problem::chain;
 use crate::http::request::{Peer, Request};
 use crate::http::response::{self, Response};
 use crate::shutdown::Shutdown;
 
-/// How long a request's head may take, counted from when the connection became ready for it: this
-/// also ends a connection that is kept alive and idle.
-pub const HEAD_DEADLINE: Duration = Duration::from_secs(10);
-
 /// The longest request line with all headers.
 pub const HEAD_BYTES: usize = 16 << 10;
 
-/// How long a TLS handshake may take.
-pub const HANDSHAKE_DEADLINE: Duration = Duration::from_secs(10);
-
 /// How long to wait when the system cannot accept, e.g. for want of descriptors.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(250);
+
+/// How long a peer may take for what it has to do.
+#[derive(Debug, Clone, Copy)]
+pub struct Deadlines {
+    /// The TLS handshake.
+    pub handshake: Duration,
+    /// A request's head, counted from when the connection became ready for it: this also ends a
+    /// connection that is kept alive and idle.
+    pub head: Duration,
+    /// A request's body.
+    pub body: Duration,
+    /// Taking nothing of what is written to it.
+    pub write: Duration,
+}
 
 /// What answers requests.
 pub type Answer =
@@ -51,6 +60,8 @@ pub struct Service {
     pub shutdown: Shutdown,
     /// Counts them.
     pub admission: Admission,
+    /// Ends those that are too slow.
+    pub deadlines: Deadlines,
     /// Wraps them, when TLS is configured.
     pub tls: Option<TlsAcceptor>,
     /// Answers their requests.
@@ -59,14 +70,25 @@ pub struct Service {
     pub open: Sender<Infallible>,
 }
 
-impl std::fmt::Debug for Service {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+impl Default for Deadlines {
+    fn default() -> Deadlines {
+        Deadlines {
+            handshake: Duration::from_secs(10),
+            head: Duration::from_secs(10),
+            body: Duration::from_secs(30),
+            write: Duration::from_secs(30),
+        }
+    }
+}
+
+impl fmt::Debug for Service {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Service").finish_non_exhaustive()
     }
 }
 
-/// Makes the count of open connections: what a [`Service`] holds, and what ends when all of those
-/// are dropped.
+/// Makes the two ends of the count of open connections: what a [`Service`] and its connections
+/// hold, and what closes when all of those are dropped.
 pub fn open_connections() -> (Sender<Infallible>, Receiver<Infallible>) {
     async_channel::bounded(1)
 }
@@ -92,9 +114,10 @@ pub async fn accept(listener: TcpListener, service: Service) {
 fn admit(stream: TcpStream, address: SocketAddr, service: &Service) {
     match service.admission.admit(address.ip()) {
         Ok(permit) => {
-            let connection = service.clone();
-            service.executor.spawn(async move {
-                if let Err(error) = connection.serve(stream, address, permit).await {
+            let service = service.clone();
+            let executor = service.executor.clone();
+            executor.spawn(async move {
+                if let Err(error) = service.serve(stream, address, permit).await {
                     log::debug!("connection from {address}: {}", chain(&*error));
                 }
             });
@@ -108,27 +131,24 @@ impl Service {
         self,
         stream: TcpStream,
         address: SocketAddr,
-        permit: crate::http::admission::Permit,
-    ) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+        permit: Permit,
+    ) -> Result<(), Box<dyn Error + Send + Sync>> {
         stream.set_nodelay(true)?;
         let stream = match &self.tls {
             None => Stream::Plain(stream),
-            Some(tls) => {
-                let late = async {
-                    Timer::after(HANDSHAKE_DEADLINE).await;
-                    Err(io::Error::from(io::ErrorKind::TimedOut))
-                };
-                Stream::Tls(Box::new(tls.accept(stream).or(late).await?))
-            }
+            Some(tls) => Stream::Tls(Box::new(self.handshake(tls, stream).await?)),
         };
         let peer = Peer {
             address,
             is_tls: self.tls.is_some(),
         };
-        let io = FuturesIo::new(Connection::new(stream, permit));
+        let counted = Counted {
+            permit,
+            open: self.open.clone(),
+        };
+        let io = FuturesIo::new(Connection::new(stream, counted, self.deadlines.write));
         let answer = service_fn(|request| {
-            let request = Request::new(request, peer);
-            let answering = (self.answer)(request);
+            let answering = (self.answer)(Request::new(request, peer, self.deadlines.body));
             async {
                 let mut answered = answering.await;
                 response::secure(&mut answered);
@@ -137,26 +157,38 @@ impl Service {
         });
         let serving = http1::Builder::new()
             .timer(SmolTimer::new())
-            .header_read_timeout(HEAD_DEADLINE)
+            .header_read_timeout(self.deadlines.head)
             .max_header_size(HEAD_BYTES)
             .max_buf_size(HEAD_BYTES)
             .serve_connection(io, answer)
             .with_upgrades();
         let mut serving = pin!(serving);
-        let ended = async { Some(serving.as_mut().await) }
-            .or(async {
-                self.shutdown.wait().await;
-                None
-            })
-            .await;
-        match ended {
-            Some(result) => result?,
-            // Requests in hand are answered; the caller ends the process if they take too long.
-            None => {
-                serving.as_mut().graceful_shutdown();
-                serving.await?;
-            }
+        let stopped = async {
+            self.shutdown.wait().await;
+            None
+        };
+        let ended = async { Some(serving.as_mut().await) }.or(stopped).await;
+        if let Some(ended) = ended {
+            return Ok(ended?);
         }
-        Ok(())
+        // Requests in hand are answered; the caller ends the process if they take too long.
+        serving.as_mut().graceful_shutdown();
+        Ok(serving.await?)
+    }
+
+    async fn handshake(
+        &self,
+        tls: &TlsAcceptor,
+        stream: TcpStream,
+    ) -> io::Result<TlsStream<TcpStream>> {
+        let late = async {
+            Timer::after(self.deadlines.handshake).await;
+            Err(io::ErrorKind::TimedOut.into())
+        };
+        let stopped = async {
+            self.shutdown.wait().await;
+            Err(io::ErrorKind::Interrupted.into())
+        };
+        tls.accept(stream).or(late).or(stopped).await
     }
 }

@@ -143,7 +143,7 @@ impl Problem {
             | Problem::NotSupported(text)
             | Problem::EngineError(text)
             | Problem::EngineDown(text) => text.clone(),
-            Problem::Unauthenticated => "no session, or it ended".to_owned(),
+            Problem::Unauthenticated => "no session, or wrong name or password".to_owned(),
             Problem::Csrf => "missing or wrong X-CSRF-Token, or a foreign Origin".to_owned(),
             Problem::NotFound(what) => format!("no such {what}"),
             Problem::MethodNotAllowed(allow) => format!("allowed: {allow}"),

@@ -18,9 +18,6 @@ use crate::http::problem::Problem;
 /// The longest body.
 pub const BODY_BYTES: usize = 64 << 10;
 
-/// How long a body may take to arrive.
-pub const BODY_DEADLINE: Duration = Duration::from_secs(30);
-
 /// Who is at the other end of the connection.
 #[derive(Debug, Clone, Copy)]
 pub struct Peer {
@@ -35,12 +32,17 @@ pub struct Request {
     /// Who sent it.
     pub peer: Peer,
     pub(super) inner: hyper::Request<Incoming>,
+    body_deadline: Duration,
 }
 
 impl Request {
-    /// Takes a request off a connection.
-    pub fn new(inner: hyper::Request<Incoming>, peer: Peer) -> Request {
-        Request { peer, inner }
+    /// Takes a request off a connection; its body must arrive within `body_deadline`.
+    pub fn new(inner: hyper::Request<Incoming>, peer: Peer, body_deadline: Duration) -> Request {
+        Request {
+            peer,
+            inner,
+            body_deadline,
+        }
     }
 
     /// Gives the method.
@@ -87,9 +89,26 @@ impl Request {
     /// # Errors
     ///
     /// [`Problem::TooLarge`] over [`BODY_BYTES`]; [`Problem::BadRequest`] when it breaks off or
-    /// takes longer than [`BODY_DEADLINE`].
+    /// takes longer than its deadline.
     pub async fn body(self) -> Result<Bytes, Problem> {
-        self.body_within(BODY_BYTES, BODY_DEADLINE).await
+        let deadline = self.body_deadline;
+        let read = async {
+            match Limited::new(self.inner.into_body(), BODY_BYTES)
+                .collect()
+                .await
+            {
+                Ok(body) => Ok(body.to_bytes()),
+                Err(error) if error.is::<LengthLimitError>() => Err(Problem::TooLarge),
+                Err(_) => Err(Problem::BadRequest("body: it broke off".to_owned())),
+            }
+        };
+        let late = async {
+            Timer::after(deadline).await;
+            Err(Problem::BadRequest(format!(
+                "body: not whole after {deadline:?}"
+            )))
+        };
+        read.or(late).await
     }
 
     /// Reads the body as JSON; an empty body stands for `{}`.
@@ -103,24 +122,6 @@ impl Request {
         // serde_json's message names the field and the place; it repeats short values of the
         // wrong type, never a text of the right one, so a password is not told back.
         serde_json::from_slice(body).map_err(|error| Problem::BadRequest(format!("body: {error}")))
-    }
-
-    async fn body_within(self, bytes: usize, deadline: Duration) -> Result<Bytes, Problem> {
-        let read = async {
-            match Limited::new(self.inner.into_body(), bytes).collect().await {
-                Ok(body) => Ok(body.to_bytes()),
-                Err(error) if error.is::<LengthLimitError>() => Err(Problem::TooLarge),
-                Err(_) => Err(Problem::BadRequest("body: it broke off".to_owned())),
-            }
-        };
-        let late = async {
-            Timer::after(deadline).await;
-            Err(Problem::BadRequest(format!(
-                "body: not whole after {} s",
-                deadline.as_secs()
-            )))
-        };
-        read.or(late).await
     }
 }
 
