@@ -14,7 +14,7 @@ use pilotfish_lab::server::ADMIN;
 use pilotfish_lab::{Agent, Api, Server, until};
 use serde_json::Value;
 
-use crate::shell::{self, cargo, root};
+use crate::shell::{self, cargo, target};
 use engine::DemoEngine;
 
 /// Where the demo listens when nobody else does.
@@ -55,7 +55,7 @@ pub(crate) fn run(mut parser: Parser) -> Result<()> {
         }
     }
     let binaries = build(&options)?;
-    let directory = root().join("target/demo");
+    let directory = target().join("demo");
     let mut demo = start(&binaries, &directory)?;
     watch::until_stopped(&mut demo, options.duration)?;
     demo.stop()
@@ -69,14 +69,12 @@ fn build(options: &Options) -> Result<PathBuf> {
         command.arg("--release");
     }
     shell::run(&mut command)?;
-    let target = std::env::var_os("CARGO_TARGET_DIR")
-        .map_or_else(|| root().join("target"), |target| root().join(target));
-    Ok(target.join(if options.release { "release" } else { "debug" }))
+    Ok(target().join(if options.release { "release" } else { "debug" }))
 }
 
 fn start(binaries: &Path, directory: &Path) -> Result<Demo> {
-    fs::create_dir_all(root().join("target"))?;
-    let lock = File::create(root().join("target/demo.lock"))?;
+    fs::create_dir_all(target())?;
+    let lock = File::create(target().join("demo.lock"))?;
     lock.try_lock()
         .context("another demo runs in this directory")?;
     if directory.exists() {

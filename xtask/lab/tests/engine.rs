@@ -1,7 +1,14 @@
 //! The private Engine, tried with the real dockerd.
 
+#![expect(
+    clippy::print_stdout,
+    reason = "one test speaks to itself in another process"
+)]
+
 use std::fs;
+use std::io::{BufRead as _, BufReader};
 use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
 use std::time::Duration;
 
 use anyhow::ensure;
@@ -104,4 +111,42 @@ fn has_an_id_of_its_own_that_a_restart_does_not_change() {
     assert_ne!(first, id(&other));
     one.restart().unwrap();
     assert_eq!(id(&one), first);
+}
+
+/// Set for the process that holds an Engine until it is killed.
+const HOLD: &str = "PILOTFISH_LAB_HOLD";
+
+#[test]
+fn an_owner_that_is_killed_leaves_nothing_behind() {
+    if std::env::var_os(HOLD).is_some() {
+        let engine = Engine::start().unwrap();
+        engine.run(&Sample::idle("orphan")).unwrap();
+        println!("\nholding {}", engine.socket().display());
+        loop {
+            std::thread::park();
+        }
+    }
+    let mut owner = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "an_owner_that_is_killed_leaves_nothing_behind"])
+        .arg("--nocapture")
+        .env(HOLD, "1")
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let said = BufReader::new(owner.stdout.take().unwrap());
+    let socket = said
+        .lines()
+        .map_while(Result::ok)
+        .find_map(|line| Some(PathBuf::from(line.strip_prefix("holding ")?)))
+        .unwrap();
+    let directory = socket.parent().unwrap();
+    assert!(!left_behind(directory).is_empty());
+    owner.kill().unwrap();
+    owner.wait().unwrap();
+    until("the end of all of it", DEADLINE, || {
+        let left = left_behind(directory);
+        ensure!(left.is_empty() && !directory.exists(), "{left:?}");
+        Ok(())
+    })
+    .unwrap();
 }
