@@ -9,12 +9,12 @@ import { toast, toastError } from "../parts/toast.js";
 
 const LIST_WAIT_MS = 6_000; // a watched host is polled every 2 s
 
-const pending = new Map(); // host and container → the operation in flight
+const pending = new Map(); // host and container → { action, isAnswered }
 
 const key = (hostId, id) => `${hostId}/${id}`;
 
-/** The operation in flight on a container, `null` when there is none. */
-export const pendingAction = (hostId, id) => pending.get(key(hostId, id)) ?? null;
+/** The operation on a container whose effect is not seen yet, `null` when there is none. */
+export const pendingAction = (hostId, id) => pending.get(key(hostId, id))?.action ?? null;
 
 /** Asks, runs and reports `action`. `redraw` is called when what is pending changed. */
 export async function run(action, hostId, container, redraw) {
@@ -25,10 +25,15 @@ export async function run(action, hostId, container, redraw) {
     toast("quiet", `${label} is not possible`, `${refused}.`);
     return;
   }
-  if (pendingAction(hostId, container.id)) return;
+  const before = pending.get(key(hostId, container.id));
+  if (before && !before.isAnswered) {
+    toast("quiet", `${container.name}: still ${ACTIONS[before.action].doing}`);
+    return;
+  }
   const call = await ask(action, hostId, container, host?.name ?? hostId);
   if (!call) return;
-  pending.set(key(hostId, container.id), action);
+  const mine = { action, isAnswered: false };
+  pending.set(key(hostId, container.id), mine);
   redraw();
   try {
     await call();
@@ -36,8 +41,9 @@ export async function run(action, hostId, container, redraw) {
   } catch (error) {
     toastError(`${container.name} could not be ${done}`, error);
   }
+  mine.isAnswered = true;
   await listNewerThan(clock.now(), hostId);
-  pending.delete(key(hostId, container.id));
+  if (pending.get(key(hostId, container.id)) === mine) pending.delete(key(hostId, container.id));
   redraw();
 }
 

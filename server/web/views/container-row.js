@@ -160,7 +160,6 @@ function actionButton(row, action, host, doing) {
 function menuItems(row) {
   const { container, hostId } = row;
   const host = store.hostById(hostId);
-  const doing = pendingAction(hostId, container.id);
   const operations = actionsIn(container.state)
     .filter((action) => !IN_ROW.includes(action))
     .map((action) => ({
@@ -168,7 +167,7 @@ function menuItems(row) {
       glyph: action,
       testid: `action-${action}`,
       isDangerous: DANGEROUS.includes(action),
-      reason: doing ? `${ACTIONS[doing].doing}…` : refusal(action, container, host),
+      reason: refusal(action, container, host),
       run: () => run(action, hostId, row.container, row.redraw),
     }));
   const inspect = {
