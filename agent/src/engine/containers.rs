@@ -1,0 +1,215 @@
+//! What the Engine tells about its containers: the list, one of them, their stats, logs and events.
+
+use std::collections::VecDeque;
+
+use hyper::Method;
+use pilotfish_protocol::{ContainerId, ContainerListing, Timestamp};
+use serde::Deserialize;
+use serde_json::value::RawValue;
+
+use super::connection::{Answer, Engine, within};
+use super::error::EngineError;
+use super::events::EngineEvent;
+use super::events::lines::Lines;
+use super::inspect::mask_env;
+use super::listing::Missing;
+use super::logs::{LogReader, LogText};
+use super::op::Op;
+use super::path::Encoded;
+use super::version::ApiVersion;
+
+/// Longest line of the event stream that is read; a longer one is skipped and counted.
+const EVENT_LINE_BYTES: usize = 64 * 1024;
+/// `{"type":["container"]}`, percent-encoded.
+const ONLY_CONTAINERS: &str = "%7B%22type%22%3A%5B%22container%22%5D%7D";
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Inspected {
+    state: InspectedState,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InspectedState {
+    #[serde(default)]
+    started_at: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct InspectedImage {
+    #[serde(default)]
+    repo_digests: Option<Vec<String>>,
+}
+
+impl Engine {
+    /// Lists all containers, running or not, completed with when each was started and its image's digests.
+    ///
+    /// The additions are remembered from call to call; what cannot be learned about a container that is just going is left out.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`].
+    pub async fn list_containers(&self) -> Result<Vec<ContainerListing>, EngineError> {
+        let path = "/containers/json?all=true";
+        let mut containers: Vec<ContainerListing> =
+            self.read_json(Op::ListContainers, path).await?;
+        let missing = self.additions().missing(&containers);
+        for missing in missing {
+            let asked = match missing {
+                Missing::Start(id) => self
+                    .started_at(&id)
+                    .await
+                    .map(|at| self.additions().started(id, at)),
+                Missing::Digests(image) => {
+                    let digests = self.image_digests(&image).await;
+                    digests.map(|digests| self.additions().digests(image, digests))
+                }
+            };
+            match asked {
+                Err(error) if error.is_unreachable() => return Err(error),
+                Err(error) => log::debug!("list containers: {}", error.reason()),
+                Ok(()) => {}
+            }
+        }
+        self.additions().complete(&mut containers);
+        Ok(containers)
+    }
+
+    /// Reads a container's inspect object as the Engine gives it, but for the values of its environment variables.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`]; one larger than the cap is [`EngineError::TooLarge`].
+    pub async fn inspect_container(&self, id: &ContainerId) -> Result<Box<RawValue>, EngineError> {
+        let op = Op::InspectContainer;
+        let path = format!("/containers/{id}/json");
+        let object = self.call(op, Method::GET, &path, op.deadline()).await?;
+        mask_env(&object).map_err(|source| EngineError::Json { op, source })
+    }
+
+    /// When a container was last started; `None` when it never was.
+    async fn started_at(&self, id: &ContainerId) -> Result<Option<Timestamp>, EngineError> {
+        let path = format!("/containers/{id}/json");
+        let inspected: Inspected = self.read_json(Op::InspectContainer, &path).await?;
+        let started_at = Timestamp::parse(&inspected.state.started_at);
+        // The Engine writes 0001-01-01T00:00:00Z for never.
+        Ok(started_at.filter(|at| at.unix_ms() > 0))
+    }
+
+    /// The digests under which registries know an image; empty for one that was never pulled or pushed, or is gone.
+    async fn image_digests(&self, image_id: &str) -> Result<Vec<String>, EngineError> {
+        let path = format!("/images/{}/json", Encoded(image_id));
+        let image: Result<InspectedImage, _> = self.read_json(Op::InspectImage, &path).await;
+        match image {
+            Ok(image) => Ok(image.repo_digests.unwrap_or_default()),
+            Err(error) if error.is_not_found() => Ok(Vec::new()),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// Reads a container's counters once, as the Engine's JSON; [`crate::sample::container`] understands it.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`].
+    pub async fn stats(&self, id: &ContainerId) -> Result<Vec<u8>, EngineError> {
+        let op = Op::ReadStats;
+        // Without `one-shot` the Engine takes a second sample first.
+        let one_shot = if self.api().await? >= ApiVersion::ONE_SHOT_STATS {
+            "&one-shot=true"
+        } else {
+            ""
+        };
+        let path = format!("/containers/{id}/stats?stream=false{one_shot}");
+        self.call(op, Method::GET, &path, op.deadline()).await
+    }
+
+    /// Reads the last `tail` lines of a container's log, both streams in their true order, each line with the Engine's timestamp.
+    ///
+    /// Above the cap of [`Op::ReadLogs`] the first lines are kept, and the text says that it is cut.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`].
+    pub async fn logs(&self, id: &ContainerId, tail: u32) -> Result<LogText, EngineError> {
+        let op = Op::ReadLogs;
+        let path =
+            format!("/containers/{id}/logs?stdout=true&stderr=true&timestamps=true&tail={tail}");
+        let read = within(op, op.deadline(), async {
+            let mut answer = self.open(op, Method::GET, &path).await?;
+            let mut reader = LogReader::new(op.limit_bytes());
+            while !reader.is_done() {
+                let piece = answer
+                    .next()
+                    .await
+                    .map_err(|source| EngineError::Framing { op, source })?;
+                let Some(piece) = piece else { break };
+                reader.push(&piece);
+            }
+            Ok(reader.finish())
+        });
+        let log = read.await;
+        self.learn(log.as_ref().err());
+        log
+    }
+
+    /// Opens the stream of container events, beginning with those since `since` (seconds and nanoseconds since 1970) that the Engine
+    /// still remembers.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`] when the stream cannot be opened within the deadline of [`Op::FollowEvents`].
+    pub async fn events(&self, since: &str) -> Result<EventStream, EngineError> {
+        let op = Op::FollowEvents;
+        let path = format!("/events?since={}&filters={ONLY_CONTAINERS}", Encoded(since));
+        let opened = within(op, op.deadline(), self.open(op, Method::GET, &path)).await;
+        self.learn(opened.as_ref().err());
+        Ok(EventStream {
+            answer: opened?,
+            lines: Lines::new(EVENT_LINE_BYTES),
+            events: VecDeque::new(),
+        })
+    }
+}
+
+/// An open stream of container events.
+#[derive(Debug)]
+pub struct EventStream {
+    answer: Answer,
+    lines: Lines,
+    /// Events of the piece read last, at most a buffer full.
+    events: VecDeque<EngineEvent>,
+}
+
+impl EventStream {
+    /// Waits for the next event, as long as it takes; `None` when the Engine ended the stream. Loses nothing when dropped while waiting.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError::Framing`] when the connection breaks.
+    pub async fn next(&mut self) -> Result<Option<EngineEvent>, EngineError> {
+        loop {
+            if let Some(event) = self.events.pop_front() {
+                return Ok(Some(event));
+            }
+            let op = Op::FollowEvents;
+            let piece = self
+                .answer
+                .next()
+                .await
+                .map_err(|source| EngineError::Framing { op, source })?;
+            let Some(piece) = piece else { return Ok(None) };
+            let events = &mut self.events;
+            self.lines
+                .push(&piece, |line| events.extend(EngineEvent::parse(line)));
+        }
+    }
+
+    /// How many lines were too long to be read.
+    #[must_use]
+    pub fn skipped(&self) -> u64 {
+        self.lines.skipped()
+    }
+}

@@ -1,0 +1,111 @@
+//! What the Engine tells about itself and its host.
+
+use pilotfish_protocol::{EngineId, Timestamp};
+use serde::Deserialize;
+
+use super::connection::Engine;
+use super::error::EngineError;
+use super::op::Op;
+
+/// What an Engine answers to `GET /info`, as far as it is used. A text that is missing is empty, a number that is missing 0.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+pub struct EngineFacts {
+    /// The Engine's id; `None` when it has none (Podman before 4.?) or one of a form that is not known.
+    #[serde(rename = "ID", default, deserialize_with = "engine_id")]
+    pub id: Option<EngineId>,
+    /// The host's name.
+    #[serde(default)]
+    pub name: String,
+    /// `linux`.
+    #[serde(rename = "OSType", default)]
+    pub os_type: String,
+    /// Such as `Debian GNU/Linux 12 (bookworm)`.
+    #[serde(default)]
+    pub operating_system: String,
+    /// Such as `6.1.0-13-amd64`.
+    #[serde(default)]
+    pub kernel_version: String,
+    /// The Engine's own version.
+    #[serde(default)]
+    pub server_version: String,
+    /// Memory of the host in bytes.
+    #[serde(rename = "MemTotal", default)]
+    pub memory_bytes: i64,
+    /// CPUs of the host.
+    #[serde(rename = "NCPU", default)]
+    pub cpus: i64,
+}
+
+fn engine_id<'de, D: serde::Deserializer<'de>>(
+    deserializer: D,
+) -> Result<Option<EngineId>, D::Error> {
+    let text = Option::<String>::deserialize(deserializer)?;
+    Ok(text.and_then(|text| EngineId::new(text).ok()))
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Network {
+    created: Option<String>,
+    #[serde(rename = "IPAM", default)]
+    ipam: Option<Ipam>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Ipam {
+    #[serde(default)]
+    config: Option<Vec<IpamConfig>>,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct IpamConfig {
+    #[serde(default)]
+    subnet: String,
+}
+
+impl Engine {
+    /// Reads the Engine's facts: `GET /info`.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`].
+    pub async fn facts(&self) -> Result<EngineFacts, EngineError> {
+        self.read_json(Op::ReadInfo, "/info").await
+    }
+
+    /// When the network `bridge` was made, which Docker does at each start; `None` when there is no such network.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`].
+    pub async fn bridge_created_at(&self) -> Result<Option<Timestamp>, EngineError> {
+        let network: Result<Network, _> =
+            self.read_json(Op::ReadNetworks, "/networks/bridge").await;
+        match network {
+            Ok(network) => Ok(network.created.as_deref().and_then(Timestamp::parse)),
+            Err(error) if error.is_not_found() => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The subnets of all networks in CIDR form, such as `172.17.0.0/16`.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`].
+    pub async fn network_subnets(&self) -> Result<Vec<String>, EngineError> {
+        let networks: Vec<Network> = self.read_json(Op::ReadNetworks, "/networks").await?;
+        Ok(subnets(networks))
+    }
+}
+
+fn subnets(networks: Vec<Network>) -> Vec<String> {
+    let configs = networks
+        .into_iter()
+        .filter_map(|network| network.ipam?.config);
+    let subnets = configs.flatten().map(|config| config.subnet);
+    subnets.filter(|subnet| !subnet.is_empty()).collect()
+}

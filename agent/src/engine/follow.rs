@@ -1,0 +1,155 @@
+//! The shell of the Engine watch: asks, listens to events, and sends what is new to the agent's loop.
+
+use std::time::Instant;
+
+use async_channel::{Receiver, Sender};
+use async_io::Timer;
+use futures_lite::future::or;
+use pilotfish_protocol::ContainerEvent;
+
+use super::connection::{Engine, Heard};
+use super::containers::EventStream;
+use super::error::EngineError;
+use super::events::EngineEvent;
+use super::events::cursor::EventCursor;
+use super::version::EngineVersion;
+use super::watch::{Input, Output, Watch};
+use crate::clock;
+
+/// News of calls wait here until the watch looks; more of them would say nothing new.
+const HEARD_QUEUE: usize = 4;
+
+/// What is new about the Engine.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum EngineNews {
+    /// It is up: at the start, or after it was down. What was known of its containers may be old.
+    Up {
+        /// What it said about itself.
+        version: EngineVersion,
+    },
+    /// It is down, said once.
+    Down {
+        /// The reason, for a person.
+        why: String,
+    },
+    /// Something happened to a container. Told once, in the Engine's order, also what happened while the stream was broken.
+    Event(ContainerEvent),
+}
+
+/// What ended a wait.
+enum Woken {
+    Event(Result<Option<EngineEvent>, EngineError>),
+    Heard(Heard),
+    Deadline,
+}
+
+/// Watches `engine` and sends what is new, until the receiver of `news` is gone.
+///
+/// Asks and waits by itself, for ever; other calls on `engine` help it to notice. A slow receiver slows only the reading of events.
+pub async fn follow(engine: &Engine, news: &Sender<EngineNews>) {
+    let (sender, heard) = async_channel::bounded(HEARD_QUEUE);
+    engine.tell(sender);
+    let mut watch = Watch::new();
+    let mut cursor = EventCursor::new(clock::unix_ms().saturating_mul(1_000_000));
+    let mut stream: Option<EventStream> = None;
+    let mut version: Option<EngineVersion> = None;
+    loop {
+        while let Some(output) = watch.poll_output() {
+            match output {
+                Output::Negotiate => {
+                    let asked = engine
+                        .negotiate()
+                        .await
+                        .map(|answer| version = Some(answer));
+                    answer(&mut watch, &heard, asked);
+                }
+                Output::Ping => answer(&mut watch, &heard, engine.ping().await),
+                Output::OpenEvents => {
+                    // Events may have been missed for good.
+                    engine.additions().clear();
+                    match engine.events(&cursor.since()).await {
+                        Ok(opened) => stream = Some(opened),
+                        Err(error) => {
+                            log::debug!("follow events: {}", error.reason());
+                            watch.handle(Input::EventsEnded, clock::now());
+                        }
+                    }
+                }
+                Output::CloseEvents => stream = None,
+                Output::ReportUp => {
+                    if let Some(version) = version.clone()
+                        && news.send(EngineNews::Up { version }).await.is_err()
+                    {
+                        return;
+                    }
+                }
+                Output::ReportDown { why } => {
+                    if news.send(EngineNews::Down { why }).await.is_err() {
+                        return;
+                    }
+                }
+            }
+        }
+        match wait(&mut stream, &heard, watch.deadline()).await {
+            Woken::Event(Ok(Some(event))) => {
+                watch.handle(Input::CallAnswered, clock::now());
+                if !cursor.is_new(&event) {
+                    continue;
+                }
+                engine.additions().note(&event.event);
+                if news.send(EngineNews::Event(event.event)).await.is_err() {
+                    return;
+                }
+            }
+            Woken::Event(ended) => {
+                if let Err(error) = ended {
+                    log::debug!("follow events: {}", error.reason());
+                }
+                stream = None;
+                watch.handle(Input::EventsEnded, clock::now());
+            }
+            Woken::Heard(Heard::Answer) => watch.handle(Input::CallAnswered, clock::now()),
+            Woken::Heard(Heard::Nothing) => watch.handle(Input::CallFailed, clock::now()),
+            Woken::Deadline => watch.handle(Input::Timeout, clock::now()),
+        }
+    }
+}
+
+/// Tells the watch the answer to its question. What the question itself left in `heard` is no news.
+fn answer(watch: &mut Watch, heard: &Receiver<Heard>, asked: Result<(), EngineError>) {
+    while heard.try_recv().is_ok() {}
+    let input = match asked {
+        Ok(()) => Input::Answered,
+        Err(error) => Input::Failed {
+            why: error.reason(),
+        },
+    };
+    watch.handle(input, clock::now());
+}
+
+async fn wait(
+    stream: &mut Option<EventStream>,
+    heard: &Receiver<Heard>,
+    deadline: Option<Instant>,
+) -> Woken {
+    let event = async {
+        match stream {
+            Some(stream) => Woken::Event(stream.next().await),
+            None => std::future::pending().await,
+        }
+    };
+    let call = async {
+        match heard.recv().await {
+            Ok(heard) => Woken::Heard(heard),
+            Err(_) => std::future::pending().await,
+        }
+    };
+    let timeout = async {
+        match deadline {
+            Some(deadline) => Timer::at(deadline).await,
+            None => std::future::pending().await,
+        };
+        Woken::Deadline
+    };
+    or(event, or(call, timeout)).await
+}

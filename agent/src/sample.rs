@@ -1,0 +1,7 @@
+//! Readings of the host and of its containers.
+
+pub mod container;
+pub mod host;
+pub mod host_files;
+pub mod sampler;
+pub mod schedule;
