@@ -111,12 +111,12 @@ impl Store {
         let opened = Database::builder()
             .set_cache_size(CACHE_BYTES)
             .create(&path);
-        let database = opened.map_err(|source| match source {
-            DatabaseError::DatabaseAlreadyOpen => StoreError::InUse { path },
-            source => StoreError::Open {
-                path,
-                source: Box::new(source),
-            },
+        let database = opened.map_err(|source| {
+            if matches!(source, DatabaseError::DatabaseAlreadyOpen) {
+                return StoreError::InUse { path };
+            }
+            let source = Box::new(source);
+            StoreError::Open { path, source }
         })?;
         let store = Store { database };
         store.write(prepare)?;
