@@ -3,4 +3,5 @@
 pub mod addresses;
 pub mod container_id;
 pub mod host_name;
+pub mod registration;
 pub mod surroundings;

@@ -287,3 +287,17 @@ impl StorageBackend for FullDisk {
         Err(io::ErrorKind::StorageFull.into())
     }
 }
+
+#[test]
+fn zz_probe() {
+    if let Ok(dir) = std::env::var("PROBE_DIR") {
+        let r = Store::open(Path::new(&dir)).and_then(|s| s.keep_enrolment(&enrolment("x")));
+        eprintln!(
+            "PROBE {dir}: {:?}",
+            r.map_err(|e| {
+                use std::error::Error;
+                format!("{e} // {:?}", e.source().map(|s| s.to_string()))
+            })
+        );
+    }
+}

@@ -6,7 +6,8 @@
 //! | events | 1024 messages, 512 KiB | the oldest event, counted |
 //! | stats | 1024 subjects | per subject the older sample (latest wins); beyond the limit the new subject |
 //!
-//! Answers go before events, events before stats: a person waits for an answer, and a newer sample is on its way.
+//! Answers go before events, events before stats: a person waits for an answer, and a newer sample is on its way. The one
+//! heartbeat that may wait goes before all of them, since without it the server gives the agent up.
 
 use std::collections::VecDeque;
 
@@ -26,6 +27,7 @@ const SUBJECTS: usize = 1024;
 /// The lanes between the agent and its socket.
 #[derive(Debug, Default)]
 pub struct Outbox {
+    heartbeat: Option<String>,
     answers: VecDeque<String>,
     answer_bytes: usize,
     events: VecDeque<String>,
@@ -78,8 +80,16 @@ impl Outbox {
         }
     }
 
+    /// Puts a heartbeat in front of all lanes, in the place of an older one.
+    pub fn put_heartbeat(&mut self, text: String) {
+        self.heartbeat = Some(text);
+    }
+
     /// Takes the next message to send.
     pub fn pop(&mut self) -> Option<String> {
+        if let Some(heartbeat) = self.heartbeat.take() {
+            return Some(heartbeat);
+        }
         if let Some(answer) = self.answers.pop_front() {
             self.answer_bytes -= answer.len();
             return Some(answer);
@@ -93,6 +103,7 @@ impl Outbox {
 
     /// The session ended: its answers and samples are of no use to the next one, its events are.
     pub fn session_ended(&mut self) {
+        self.heartbeat = None;
         self.answers = VecDeque::new();
         self.answer_bytes = 0;
         self.stats = VecDeque::new();
@@ -202,8 +213,19 @@ mod tests {
     }
 
     #[test]
+    fn a_heartbeat_goes_before_all_lanes_and_replaces_an_older_one() {
+        let mut outbox = Outbox::default();
+        outbox.push_answer(&logs("1", 5), NOW());
+        outbox.put_heartbeat("old".into());
+        outbox.put_heartbeat("new".into());
+        assert_eq!(outbox.pop().as_deref(), Some("new"));
+        assert!(outbox.pop().unwrap().contains("correlation_id"));
+    }
+
+    #[test]
     fn only_events_outlive_the_session() {
         let mut outbox = Outbox::default();
+        outbox.put_heartbeat("beat".into());
         outbox.push_answer(&logs("1", 5), NOW());
         outbox.push_event("event".into());
         outbox.push_stats("host", "stats".into());

@@ -164,8 +164,8 @@ fn a_forgotten_container_begins_anew() {
 #[test]
 fn cores_are_those_online_else_those_listed_else_one() {
     let cores = |cpu_stats: &str| {
-        let stats: Stats<'_> =
-            serde_json::from_str(&format!(r#"{{"cpu_stats":{cpu_stats}}}"#)).unwrap();
+        let stats = format!(r#"{{"cpu_stats":{cpu_stats}}}"#);
+        let stats: Stats<'_> = serde_json::from_str(&stats).unwrap();
         stats.cores()
     };
     assert_eq!(

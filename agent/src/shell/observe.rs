@@ -1,0 +1,105 @@
+//! Tasks that look and tell: the Engine, the samplers, the signals.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+use std::time::Duration;
+
+use async_channel::Sender;
+use async_io::Timer;
+use async_signal::Signals;
+use futures_lite::{FutureExt as _, StreamExt as _};
+
+use crate::agent::Event;
+use crate::engine::follow::{self, EngineNews};
+use crate::engine::{Engine, EngineError};
+use crate::identity::registration::Known;
+
+/// News of the Engine that wait while its facts are read.
+const NEWS: usize = 16;
+/// How long to wait before the facts of an Engine that has just come up are asked again.
+const FACTS_AGAIN_AFTER: Duration = Duration::from_secs(2);
+
+/// Tells the loop; waits while it is busy.
+pub(super) async fn tell(events: &Sender<Event>, event: Event) {
+    // The loop outlives all tasks: its executor drops them when it ends.
+    drop(events.send(event).await);
+}
+
+/// Tells of signals that end the program.
+pub(super) async fn signals(mut signals: Signals, events: Sender<Event>) {
+    while let Some(signal) = signals.next().await {
+        match signal {
+            Ok(signal) => {
+                log::info!("ending on {signal:?}");
+                tell(&events, Event::Stop).await;
+            }
+            Err(error) => log::warn!("cannot read signals: {error}"),
+        }
+    }
+}
+
+/// Follows the Engine: up, with what it says of itself, down, and what happens to containers.
+pub(super) async fn engine(engine: Engine, known: Rc<RefCell<Known>>, events: Sender<Event>) {
+    let (sender, news) = async_channel::bounded(NEWS);
+    let pass_on = async {
+        // The Engine came up and has not said yet what it is.
+        let mut is_unknown = false;
+        loop {
+            if is_unknown {
+                is_unknown = !learn(&engine, &known, &events).await;
+            }
+            let told = async { news.recv().await.ok() };
+            let ask_again = async {
+                if is_unknown {
+                    Timer::after(FACTS_AGAIN_AFTER).await;
+                    None
+                } else {
+                    std::future::pending().await
+                }
+            };
+            match told.or(ask_again).await {
+                Some(EngineNews::Up { .. }) => is_unknown = true,
+                Some(EngineNews::Down { why }) => {
+                    is_unknown = false;
+                    tell(&events, Event::EngineDown { why }).await;
+                }
+                Some(EngineNews::Event(event)) => tell(&events, Event::Container(event)).await,
+                None => {}
+            }
+        }
+    };
+    follow::follow(&engine, &sender).or(pass_on).await;
+}
+
+/// Asks the Engine what it is and tells the loop. Returns whether it answered.
+async fn learn(engine: &Engine, known: &RefCell<Known>, events: &Sender<Event>) -> bool {
+    let asked = async {
+        let facts = engine.facts().await?;
+        Ok::<_, EngineError>((facts, engine.bridge_created_at().await?))
+    };
+    let (facts, bridge_created_at) = match asked.await {
+        Ok(answers) => answers,
+        Err(error) => {
+            log::debug!("Engine does not say what it is: {}", error.reason());
+            return false;
+        }
+    };
+    let Some(id) = facts.id.clone() else {
+        log::error!("Engine has no id: without one no agent can be registered");
+        return true;
+    };
+    let version = facts.server_version.clone();
+    {
+        let mut known = known.borrow_mut();
+        known.engine = Some(facts);
+        known.bridge_created_at = bridge_created_at;
+    }
+    tell(events, Event::EngineUp { id, version }).await;
+    true
+}
+
+/// Takes samples of host and containers, for as long as it is polled.
+pub(super) async fn samples(engine: Engine, events: Sender<Event>) {
+    let (_engine, _events) = (engine, events);
+    std::future::pending().await
+}
