@@ -48,8 +48,13 @@ pub enum Event {
         /// Which connection.
         number: ConnectionNumber,
     },
-    /// The enrolment is durable, or could not be made so and why.
-    Kept(Result<(), String>),
+    /// The enrolment that connection `number` brought is durable, or could not be made so and why.
+    Kept {
+        /// Which connection.
+        number: ConnectionNumber,
+        /// Why it is not durable.
+        outcome: Result<(), String>,
+    },
     /// The Engine is up, and said what it is.
     EngineUp {
         /// Its id.
@@ -105,7 +110,12 @@ pub enum Action {
     /// Forget the connection, whatever it is doing.
     Drop,
     /// Make the enrolment durable; [`Event::Kept`] follows.
-    Keep(Enrolment),
+    Keep {
+        /// The connection that waits for it.
+        number: ConnectionNumber,
+        /// What to keep.
+        enrolment: Enrolment,
+    },
     /// Carry a call out; [`Event::CallDone`] follows.
     Run(Call),
     /// Take samples of host and containers, or stop doing so.
@@ -189,8 +199,17 @@ impl Agent {
                     self.is_sending = false;
                 }
             }
-            Event::Kept(Ok(())) => self.drive_uplink(Input::Kept, now),
-            Event::Kept(Err(why)) => self.not_kept(&why, now),
+            Event::Kept {
+                outcome: Err(why), ..
+            } => self.not_kept(&why, now),
+            Event::Kept {
+                number,
+                outcome: Ok(()),
+            } => {
+                if number == self.number {
+                    self.drive_uplink(Input::Kept, now);
+                }
+            }
             Event::EngineUp { id, version } => self.engine_up(id, version, now),
             Event::EngineDown { why } => self.engine_down(why, now),
             Event::Container(event) => {
@@ -237,7 +256,10 @@ impl Agent {
         if self.keep_again_at.is_some_and(|at| now.at >= at) {
             self.keep_again_at = None;
             if let Some(enrolment) = self.enrolment.clone() {
-                self.actions.push_back(Action::Keep(enrolment));
+                self.actions.push_back(Action::Keep {
+                    number: self.number,
+                    enrolment,
+                });
             }
         }
         self.drive_uplink(Input::Timeout, now);

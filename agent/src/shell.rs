@@ -15,7 +15,7 @@ use futures_lite::FutureExt as _;
 use pilotfish_protocol::{AgentMessage, ContainerId, Timestamp};
 use smol::{LocalExecutor, Task};
 
-use crate::agent::{Action, Agent, Event, Now};
+use crate::agent::{Action, Agent, ConnectionNumber, Event, Now};
 use crate::chain::Chain;
 use crate::clock;
 use crate::command::{self, Call};
@@ -175,7 +175,7 @@ impl Shell<'_> {
                     link.leave(&self.executor);
                 }
             }
-            Action::Keep(enrolment) => self.keep(enrolment),
+            Action::Keep { number, enrolment } => self.keep(number, enrolment),
             Action::Run(call) => self.run(call),
             Action::Sample(is_wanted) => {
                 self.samplers = is_wanted.then(|| {
@@ -204,7 +204,7 @@ impl Shell<'_> {
         self.executor.spawn(work).detach();
     }
 
-    fn keep(&self, enrolment: Enrolment) {
+    fn keep(&self, number: ConnectionNumber, enrolment: Enrolment) {
         let (store, events) = (Rc::clone(&self.store), self.events.clone());
         let directory = self.config.data_path.clone();
         let work = async move {
@@ -214,14 +214,14 @@ impl Shell<'_> {
                 open.keep_enrolment(&enrolment)?;
                 Ok::<_, StoreError>(open)
             });
-            let kept = match kept.await {
+            let outcome = match kept.await {
                 Ok(open) => {
                     store.replace(Some(open));
                     Ok(())
                 }
                 Err(error) => Err(Chain(&error).to_string()),
             };
-            observe::tell(&events, Event::Kept(kept)).await;
+            observe::tell(&events, Event::Kept { number, outcome }).await;
         };
         self.executor.spawn(work).detach();
     }

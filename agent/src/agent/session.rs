@@ -87,7 +87,10 @@ impl Agent {
             return self.drive_uplink(Input::Kept, now);
         }
         self.enrolment = Some(enrolment.clone());
-        self.actions.push_back(Action::Keep(enrolment));
+        self.actions.push_back(Action::Keep {
+            number: self.number,
+            enrolment,
+        });
     }
 
     pub(super) fn not_kept(&mut self, why: &str, now: Now) {

@@ -1,1 +1,455 @@
+//! The agent as scripts of events: what it does for each, without a socket, an Engine or a sleep.
 
+use std::time::Duration;
+
+use pilotfish_protocol::{CallId, OperationDone};
+
+use super::*;
+use crate::command::desk;
+use crate::uplink::backoff::Backoff;
+
+const SUCCESS: &str =
+    r#"{"type":"auth_success","agent_id":"a","host_id":"h","permanent_token":"perm"}"#;
+const OWN: &str = "aaaaaaaaaaaa";
+
+/// An agent and a clock that moves when told.
+struct Script {
+    agent: Agent,
+    now: Now,
+}
+
+impl Script {
+    fn new(enrolment: Option<Enrolment>) -> Self {
+        #[expect(
+            clippy::disallowed_methods,
+            reason = "an Instant can only be had from the clock; all else is added to it"
+        )]
+        let now = Now {
+            at: Instant::now(),
+            wall: Timestamp::from_unix_ms(0),
+        };
+        let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60), 42);
+        let permanent = enrolment
+            .as_ref()
+            .map(|enrolment| enrolment.permanent_token.clone());
+        let credentials = Credentials::new(permanent, Some(Token::new("reg").unwrap()));
+        let uplink = Uplink::new(backoff, Duration::from_secs(60));
+        let own = ContainerId::new(OWN).unwrap();
+        Self {
+            agent: Agent::new(uplink, credentials, enrolment, Some(own), now),
+            now,
+        }
+    }
+
+    /// An agent with an open session, its first heartbeat taken by the network.
+    fn open() -> Self {
+        let mut script = Self::new(None);
+        script.say(Event::EngineUp {
+            id: engine_id("E"),
+            version: "29.0".into(),
+        });
+        script.uplink(Input::Dialed);
+        script.uplink(Input::Received(SUCCESS.into()));
+        script.kept(Ok(()));
+        script.sent();
+        script
+    }
+
+    fn say(&mut self, event: Event) -> Vec<Action> {
+        self.agent.handle(event, self.now);
+        self.actions()
+    }
+
+    fn actions(&mut self) -> Vec<Action> {
+        std::iter::from_fn(|| self.agent.poll_action()).collect()
+    }
+
+    fn uplink(&mut self, input: Input) -> Vec<Action> {
+        let number = self.agent.number;
+        self.say(Event::Uplink { number, input })
+    }
+
+    fn sent(&mut self) -> Vec<Action> {
+        let number = self.agent.number;
+        self.say(Event::Sent { number })
+    }
+
+    fn kept(&mut self, outcome: Result<(), String>) -> Vec<Action> {
+        let number = self.agent.number;
+        self.say(Event::Kept { number, outcome })
+    }
+
+    fn receive(&mut self, text: &str) -> Vec<Action> {
+        self.uplink(Input::Received(text.to_owned()))
+    }
+
+    fn operation(&mut self, id: u32, action: &str, container: &str) -> Vec<Action> {
+        self.receive(&format!(
+            r#"{{"type":"container_operation","id":"{id}","payload":{{"action":"{action}","container_id":"{container}"}}}}"#
+        ))
+    }
+}
+
+fn engine_id(text: &str) -> EngineId {
+    EngineId::new(text).unwrap()
+}
+
+fn enrolment() -> Enrolment {
+    Enrolment {
+        agent_id: pilotfish_protocol::AgentId::new("a").unwrap(),
+        host_id: pilotfish_protocol::HostId::new("h").unwrap(),
+        engine_id: engine_id("E"),
+        permanent_token: Token::new("perm").unwrap(),
+    }
+}
+
+fn done(id: &str) -> Answer {
+    let container = ContainerId::new("bbbbbbbbbbbb").unwrap();
+    Answer::Operation {
+        id: CallId::new(id).unwrap(),
+        outcome: Ok(OperationDone::status(container, "started")),
+    }
+}
+
+#[track_caller]
+fn text_sent(actions: &[Action]) -> &str {
+    match actions {
+        [Action::Send(text)] => text,
+        other => panic!("not one message: {other:?}"),
+    }
+}
+
+#[test]
+fn a_new_agent_dials_only_after_the_engine_told_its_id() {
+    let mut script = Script::new(None);
+    assert!(script.actions().is_empty());
+    assert!(
+        script
+            .say(Event::EngineDown {
+                why: "no socket".into()
+            })
+            .is_empty()
+    );
+    let actions = script.say(Event::EngineUp {
+        id: engine_id("E"),
+        version: "29.0".into(),
+    });
+    assert!(matches!(actions[..], [Action::Dial { .. }]));
+}
+
+#[test]
+fn an_enrolled_agent_dials_although_the_engine_is_down_and_says_so() {
+    let mut script = Script::new(Some(enrolment()));
+    assert!(matches!(script.actions()[..], [Action::Dial { .. }]));
+    script.say(Event::EngineDown {
+        why: "no socket".into(),
+    });
+    let actions = script.uplink(Input::Dialed);
+    assert!(matches!(&actions[..], [Action::Register { token, .. }] if token.expose() == "perm"));
+    let actions = script.uplink(Input::Received(SUCCESS.into()));
+    assert!(
+        matches!(&actions[..], [Action::Sample(true), Action::Send(text)] if text.contains(r#""engine":"down""#)),
+        "{actions:?}"
+    );
+}
+
+#[test]
+fn an_enrolment_is_durable_before_anything_is_sent_and_written_only_when_it_is_new() {
+    let mut script = Script::new(None);
+    script.say(Event::EngineUp {
+        id: engine_id("E"),
+        version: "29.0".into(),
+    });
+    script.uplink(Input::Dialed);
+    let actions = script.uplink(Input::Received(SUCCESS.into()));
+    assert!(
+        matches!(&actions[..], [Action::Keep { enrolment: kept, .. }] if *kept == enrolment()),
+        "{actions:?}"
+    );
+    assert!(script.say(Event::Container(event("start"))).is_empty());
+    let actions = script.kept(Ok(()));
+    assert!(
+        matches!(&actions[..], [Action::Sample(true), Action::Send(_)]),
+        "{actions:?}"
+    );
+
+    let mut again = Script::new(Some(enrolment()));
+    again.uplink(Input::Dialed);
+    let actions = again.uplink(Input::Received(SUCCESS.into()));
+    assert!(
+        !actions
+            .iter()
+            .any(|action| matches!(action, Action::Keep { .. })),
+        "{actions:?}"
+    );
+}
+
+#[test]
+fn an_enrolment_that_cannot_be_written_is_tried_again_and_holds_the_session_back() {
+    let mut script = Script::new(None);
+    script.say(Event::EngineUp {
+        id: engine_id("E"),
+        version: "29.0".into(),
+    });
+    script.uplink(Input::Dialed);
+    script.uplink(Input::Received(SUCCESS.into()));
+    assert!(script.kept(Err("disk full".into())).is_empty());
+    script.now.at += Duration::from_secs(5);
+    let actions = script.say(Event::Timeout);
+    assert!(
+        matches!(&actions[..], [Action::Keep { enrolment: kept, .. }] if *kept == enrolment()),
+        "{actions:?}"
+    );
+}
+
+#[test]
+fn a_rejected_permanent_token_makes_way_for_the_registration_token_at_once() {
+    let mut script = Script::new(Some(enrolment()));
+    script.uplink(Input::Dialed);
+    script.uplink(Input::Received(
+        r#"{"type":"auth_error","error":"Invalid registration token"}"#.into(),
+    ));
+    let actions = script.say(Event::Timeout);
+    assert!(matches!(actions[..], [Action::Dial { .. }]), "{actions:?}");
+    let actions = script.uplink(Input::Dialed);
+    assert!(
+        matches!(&actions[..], [Action::Register { token, .. }] if token.expose() == "reg"),
+        "{actions:?}"
+    );
+}
+
+#[test]
+fn another_engine_behind_the_socket_is_registered_anew() {
+    let mut script = Script::open();
+    let actions = script.say(Event::EngineUp {
+        id: engine_id("F"),
+        version: "29.0".into(),
+    });
+    assert!(matches!(actions[0], Action::Hangup(1000)));
+    assert!(
+        matches!(actions.last(), Some(Action::Dial { .. })),
+        "{actions:?}"
+    );
+    let actions = script.uplink(Input::Dialed);
+    assert!(
+        matches!(&actions[..], [Action::Register { engine_id: id, .. }] if *id == engine_id("F"))
+    );
+}
+
+#[test]
+fn a_change_of_the_engine_is_told_at_once_and_once() {
+    let mut script = Script::open();
+    let actions = script.say(Event::EngineDown {
+        why: "hangs".into(),
+    });
+    assert!(text_sent(&actions).contains(r#""engine":"down""#));
+    assert!(
+        text_sent(&script.sent()).contains(r#""type":"error""#),
+        "and for a DockMon backend as trouble"
+    );
+    assert!(script.sent().is_empty());
+    let actions = script.say(Event::EngineUp {
+        id: engine_id("E"),
+        version: "29.0".into(),
+    });
+    assert!(text_sent(&actions).contains(r#""engine":"up""#));
+}
+
+#[test]
+fn one_message_at_a_time_is_handed_to_the_network() {
+    let mut script = Script::open();
+    let actions = script.say(Event::Container(event("start")));
+    assert!(text_sent(&actions).contains("container_event"));
+    assert!(script.say(Event::Container(event("die"))).is_empty());
+    assert!(text_sent(&script.sent()).contains("die"));
+    assert!(script.sent().is_empty());
+}
+
+#[test]
+fn samples_without_a_session_are_dropped_and_events_are_kept() {
+    let mut script = Script::new(None);
+    script.say(Event::HostSample(HostStats::default()));
+    script.say(Event::Container(event("start")));
+    script.say(Event::EngineUp {
+        id: engine_id("E"),
+        version: "29.0".into(),
+    });
+    script.uplink(Input::Dialed);
+    script.uplink(Input::Received(SUCCESS.into()));
+    script.kept(Ok(()));
+    assert!(text_sent(&script.sent()).contains("container_event"));
+    assert!(script.sent().is_empty());
+}
+
+#[test]
+fn eight_calls_run_the_ninth_waits_and_the_sixty_fifth_is_refused_as_busy() {
+    let mut script = Script::open();
+    for id in 1..=desk::RUNNING as u32 {
+        assert!(
+            matches!(
+                script.operation(id, "start", "bbbbbbbbbbbb")[..],
+                [Action::Run(_)]
+            ),
+            "call {id}"
+        );
+    }
+    for id in 9..=64 {
+        assert!(
+            script.operation(id, "start", "bbbbbbbbbbbb").is_empty(),
+            "call {id}"
+        );
+    }
+    let actions = script.operation(65, "start", "bbbbbbbbbbbb");
+    let text = text_sent(&actions);
+    assert!(
+        text.contains(r#""correlation_id":"65""#) && text.contains("busy"),
+        "{text}"
+    );
+    let number = script.agent.number;
+    let actions = script.say(Event::CallDone {
+        number,
+        answer: done("1"),
+    });
+    assert!(
+        matches!(&actions[..], [Action::Run(call)] if call.id.as_str() == "9"),
+        "{actions:?}"
+    );
+}
+
+#[test]
+fn calls_are_answered_at_once_while_the_engine_is_down() {
+    let mut script = Script::open();
+    script.say(Event::EngineDown {
+        why: "hangs".into(),
+    });
+    script.sent();
+    script.sent();
+    let actions = script.operation(1, "start", "bbbbbbbbbbbb");
+    assert!(text_sent(&actions).contains(r#""error_type":"engine_down""#));
+    script.sent();
+    let actions = script.receive(r#"{"type":"command","command":"list_containers","id":"2"}"#);
+    assert!(
+        text_sent(&actions)
+            .contains(r#""type":"response","id":"2","error":"Docker Engine does not answer"#)
+    );
+}
+
+#[test]
+fn the_agents_own_container_is_not_stopped_killed_or_removed() {
+    let mut script = Script::open();
+    for (id, action) in ["stop", "kill", "remove"].into_iter().enumerate() {
+        let actions = script.operation(u32::try_from(id).unwrap(), action, OWN);
+        assert!(
+            text_sent(&actions).contains(r#""error_type":"permission_denied""#),
+            "{action}: {actions:?}"
+        );
+        script.sent();
+    }
+    assert!(matches!(
+        script.operation(9, "inspect", OWN)[..],
+        [Action::Run(_)]
+    ));
+}
+
+#[test]
+fn unusable_calls_are_answered_and_messages_without_an_id_are_not() {
+    let mut script = Script::open();
+    let actions = script.receive(r#"{"type":"command","command":"fly","id":"1"}"#);
+    assert!(text_sent(&actions).contains("unknown command: fly"));
+    script.sent();
+    let actions = script.receive(r#"{"type":"container_operation","id":"2","payload":7}"#);
+    assert!(text_sent(&actions).contains(r#""correlation_id":"2","success":false"#));
+    script.sent();
+    for text in [
+        "{}",
+        "[]",
+        "no json",
+        r#"{"type":"health_check_configs_sync"}"#,
+        r#"{"type":"command","command":"x"}"#,
+    ] {
+        assert!(script.receive(text).is_empty(), "{text}");
+    }
+    assert!(script.agent.uplink.is_open());
+}
+
+#[test]
+fn an_answer_to_an_earlier_connection_is_dropped_and_its_waiting_calls_are_not_run() {
+    let mut script = Script::open();
+    for id in 1..=10 {
+        script.operation(id, "start", "bbbbbbbbbbbb");
+    }
+    let old = script.agent.number;
+    let actions = script.uplink(Input::Broken {
+        why: "reset".into(),
+    });
+    assert!(
+        matches!(&actions[..], [Action::Drop, Action::Sample(false)]),
+        "{actions:?}"
+    );
+    script.now.at = script.agent.deadline().unwrap();
+    assert!(matches!(
+        script.say(Event::Timeout)[..],
+        [Action::Dial { .. }]
+    ));
+    script.uplink(Input::Dialed);
+    script.uplink(Input::Received(SUCCESS.into()));
+    script.sent();
+    assert!(
+        script
+            .say(Event::CallDone {
+                number: old,
+                answer: done("1")
+            })
+            .is_empty()
+    );
+    assert!(
+        matches!(
+            script.operation(11, "start", "bbbbbbbbbbbb")[..],
+            [Action::Run(_)]
+        ),
+        "the place is free again"
+    );
+}
+
+#[test]
+fn what_is_left_of_an_earlier_connection_is_not_taken_for_the_new_one() {
+    let mut script = Script::open();
+    let old = script.agent.number;
+    script.uplink(Input::Broken {
+        why: "reset".into(),
+    });
+    script.now.at = script.agent.deadline().unwrap();
+    script.say(Event::Timeout);
+    assert!(
+        script
+            .say(Event::Uplink {
+                number: old,
+                input: Input::Dialed
+            })
+            .is_empty()
+    );
+    assert!(script.say(Event::Sent { number: old }).is_empty());
+}
+
+#[test]
+fn stopping_closes_the_session_and_exits() {
+    let mut script = Script::open();
+    let actions = script.say(Event::Stop);
+    assert!(matches!(actions[..], [Action::Hangup(1000)]), "{actions:?}");
+    let actions = script.uplink(Input::Closed {
+        code: Some(1000),
+        reason: String::new(),
+    });
+    assert!(matches!(actions[..], [Action::Exit]), "{actions:?}");
+}
+
+fn event(action: &str) -> ContainerEvent {
+    ContainerEvent {
+        container_id: ContainerId::new("bbbbbbbbbbbb").unwrap(),
+        container_name: "web".into(),
+        image: "busybox".into(),
+        action: action.into(),
+        timestamp: None,
+        attributes: std::collections::BTreeMap::new(),
+    }
+}
