@@ -13,6 +13,7 @@ use crate::auth::passwords::SHORTEST;
 use crate::auth::secret::Secret;
 use crate::http::problem::chain;
 use crate::http::tls;
+use crate::store;
 
 /// The variable that names the file with the first user's password.
 pub const PASSWORD_FILE: &str = "PILOTFISH_ADMIN_PASSWORD_FILE";
@@ -115,19 +116,28 @@ impl Config {
             let given = variable(variables, "LOG_JSON").unwrap_or_default();
             faults.push(format!("LOG_JSON={given:?}: needs true or false"));
         }
+        let data = args
+            .data
+            .clone()
+            .unwrap_or_else(|| PathBuf::from("pilotfish-data"));
+        let admin_password_file = variable(variables, PASSWORD_FILE).map(PathBuf::from);
+        // Once there is a store the file is not needed, and may be gone.
+        if let Some(path) = &admin_password_file
+            && !data.join(store::FILE_NAME).exists()
+            && let Err(error) = read_password(path)
+        {
+            faults.push(chain(&error));
+        }
         let (Some(log_level), Some(log_json), true) = (log_level, log_json, faults.is_empty())
         else {
             return Err(Faults(faults));
         };
         Ok(Config {
             listen,
-            data: args
-                .data
-                .clone()
-                .unwrap_or_else(|| PathBuf::from("pilotfish-data")),
+            data,
             tls,
             admin_name,
-            admin_password_file: variable(variables, PASSWORD_FILE).map(PathBuf::from),
+            admin_password_file,
             log_level,
             log_json,
         })
@@ -255,10 +265,15 @@ mod tests {
         let args = ServeArgs {
             listen: vec!["localhost".to_owned(), "127.0.0.1:0".to_owned()],
             tls_cert: Some("c".into()),
+            data: Some("/nowhere".into()),
             admin_name: Some("a b".to_owned()),
             ..ServeArgs::default()
         };
-        let given = variables(&[("LOG_LEVEL", "loud"), ("LOG_JSON", "maybe")]);
+        let given = variables(&[
+            ("LOG_LEVEL", "loud"),
+            ("LOG_JSON", "maybe"),
+            (PASSWORD_FILE, "/nowhere/password"),
+        ]);
         let Faults(faults) = Config::read(&args, &given).unwrap_err();
         let starts = [
             "--listen \"localhost\": needs",
@@ -266,6 +281,7 @@ mod tests {
             "--admin-name \"a b\": needs",
             "LOG_LEVEL=\"loud\": needs",
             "LOG_JSON=\"maybe\": needs",
+            "PILOTFISH_ADMIN_PASSWORD_FILE: cannot read /nowhere/password: ",
         ];
         assert_eq!(faults.len(), starts.len(), "{faults:?}");
         for (fault, start) in faults.iter().zip(starts) {

@@ -16,7 +16,7 @@ use crate::auth::passwords;
 use crate::auth::secret::Secret;
 use crate::executor::Runtime;
 use crate::http::admission::{Admission, Limits};
-use crate::http::listener::{self, Deadlines, Service};
+use crate::http::listener::{self, Answer, Deadlines, Service};
 use crate::shutdown::{self, Trigger};
 use crate::store::Store;
 use crate::store::users::{self, UserRecord};
@@ -33,9 +33,8 @@ pub(crate) struct Rig {
     pub(crate) address: SocketAddr,
     pub(crate) app: Arc<App>,
     pub(crate) trigger: Trigger,
-    // After `app`, so that the store is closed before its directory goes.
-    _runtime: Runtime,
-    _directory: TempDir,
+    runtime: Runtime,
+    directory: TempDir,
 }
 
 /// What a test may set.
@@ -44,6 +43,10 @@ pub(crate) struct Setup {
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) deadlines: Deadlines,
     pub(crate) limits: Limits,
+    /// Answers in the place of the API.
+    pub(crate) answer: Option<fn(Arc<App>) -> Answer>,
+    /// What an earlier server left.
+    pub(crate) directory: Option<TempDir>,
 }
 
 /// An answer, taken apart.
@@ -67,7 +70,9 @@ impl Rig {
     }
 
     pub(crate) fn start_with(setup: Setup) -> Rig {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = setup
+            .directory
+            .unwrap_or_else(|| tempfile::tempdir().unwrap());
         let store = Store::open(directory.path()).unwrap();
         let password_phc = passwords::hash(&Secret::from(PASSWORD.to_owned())).unwrap();
         let user = UserRecord {
@@ -85,7 +90,10 @@ impl Rig {
             admission: Admission::new(setup.limits),
             deadlines: setup.deadlines,
             tls: setup.tls,
-            answer: dispatch::answer(Arc::clone(&app)).unwrap(),
+            answer: match setup.answer {
+                Some(answer) => answer(Arc::clone(&app)),
+                None => dispatch::answer(Arc::clone(&app)).unwrap(),
+            },
             open,
         };
         let listener = StdListener::bind("127.0.0.1:0").unwrap();
@@ -98,9 +106,24 @@ impl Rig {
             address,
             app,
             trigger,
-            _runtime: runtime,
-            _directory: directory,
+            runtime,
+            directory,
         }
+    }
+
+    /// Stops the server; gives what it leaves, for the next.
+    pub(crate) fn stop(self) -> TempDir {
+        let Rig {
+            app,
+            trigger,
+            runtime,
+            directory,
+            ..
+        } = self;
+        trigger.fire();
+        drop(runtime);
+        drop(app);
+        directory
     }
 
     pub(crate) fn connect(&self) -> TcpStream {

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::auth::limiter::FREE_PER_ADDRESS;
 use crate::auth::sessions::read_cookie;
 use crate::clock;
-use crate::rig::{PASSWORD, Rig};
+use crate::rig::{PASSWORD, Rig, Setup};
 use crate::store::{registration_tokens, sessions};
 
 const WRONG: &str = "wrong horse";
@@ -273,25 +273,14 @@ fn the_audit_tells_who_did_what_newest_first() {
 
 #[test]
 fn a_server_that_starts_again_still_knows_its_sessions() {
-    let directory = tempfile::tempdir().unwrap();
-    let (hash, record) = {
-        let rig = Rig::start();
-        let session = rig.log_in();
-        let hash = read_cookie(&session.cookie).unwrap().hash();
-        (
-            hash,
-            sessions::find(&rig.app.store, &hash, clock::unix_ms())
-                .unwrap()
-                .unwrap(),
-        )
-    };
-    let store = crate::store::Store::open(directory.path()).unwrap();
-    sessions::put(&store, &hash, &record).unwrap();
-    drop(store);
-    let store = crate::store::Store::open(directory.path()).unwrap();
-    assert!(
-        sessions::find(&store, &hash, clock::unix_ms())
-            .unwrap()
-            .is_some()
-    );
+    let rig = Rig::start();
+    let session = rig.log_in();
+    let directory = Some(rig.stop());
+    let rig = Rig::start_with(Setup {
+        directory,
+        ..Setup::default()
+    });
+    let reply = rig.ask_as(&session, "GET /api/v1/session", "");
+    assert_eq!(reply.status, 200);
+    assert_eq!(reply.json()["csrf_token"], session.csrf_token);
 }

@@ -97,12 +97,19 @@ pub fn open_connections() -> (Sender<Infallible>, Receiver<Infallible>) {
 pub async fn accept(listener: TcpListener, service: Service) {
     let shutdown = service.shutdown.clone();
     let accepting = async {
+        let mut is_failing = false;
         loop {
             match listener.accept().await {
-                Ok((stream, address)) => admit(stream, address, &service),
+                Ok((stream, address)) => {
+                    is_failing = false;
+                    admit(stream, address, &service);
+                }
                 Err(error) => {
                     // Descriptors may be short; the loop must not spin, nor fill the log.
-                    log::warn!("accept: {}", chain(&error));
+                    if !is_failing {
+                        log::warn!("accept: {}", chain(&error));
+                    }
+                    is_failing = true;
                     Timer::after(ACCEPT_PAUSE).await;
                 }
             }

@@ -92,3 +92,6 @@ fn has_token(request: &Request, name: HeaderName, token: &str) -> bool {
         .flat_map(|v| v.split(','));
     tokens.any(|found| found.trim().eq_ignore_ascii_case(token))
 }
+
+#[cfg(test)]
+mod tests;
