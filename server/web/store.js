@@ -1,6 +1,7 @@
 // What this page knows: one reducer over the live messages, and who wants to hear of what.
 
 import * as clock from "./clock.js";
+import { STALE_MS } from "./format.js";
 
 /** How much of the past a sparkline shows. */
 export const HISTORY_MS = 120_000;
@@ -109,6 +110,7 @@ export function apply(message) {
       break;
     case "time":
       clock.hear(message.server_unix_ms);
+      if (takeHeard(message.heard)) tell("hosts");
       break;
   }
 }
@@ -124,8 +126,18 @@ export function keepContainers(hostId, { at_unix_ms, containers }) {
 }
 
 function keepHost(host) {
+  // A count is only told when it changes, so its age says nothing later: whether it was old when
+  // it was told does.
+  host.areCountsOld = host.containers !== null && clock.now() - host.containers.at_unix_ms > STALE_MS;
   hosts.set(host.id, host);
   remember(hostHistory, host.id, host.stats);
+}
+
+// When hosts were last heard: a host that sends no stats would look stale otherwise.
+function takeHeard(heard) {
+  const known = Object.entries(heard ?? {}).filter(([id]) => hosts.has(id));
+  for (const [id, unixMs] of known) hosts.get(id).heard_unix_ms = unixMs;
+  return known.length > 0;
 }
 
 function forgetHost(id) {

@@ -20,8 +20,7 @@ export function setAge(el, atUnixMs) {
   draw(el);
 }
 
-/** Tells whether data of `atUnixMs` is to be shown as aged. */
-export const isStale = (atUnixMs) => atUnixMs !== null && clock.now() - atUnixMs > STALE_MS;
+const isStale = (atUnixMs) => atUnixMs !== null && clock.now() - atUnixMs > STALE_MS;
 
 function draw(el) {
   const at = el.dataset.at === undefined ? null : Number(el.dataset.at);

@@ -4,7 +4,7 @@ import * as clock from "../clock.js";
 import * as store from "../store.js";
 import { h, icon, oncePerFrame, reconcile, setAttribute, setText, setValue } from "../dom.js";
 import { count, percent, rate } from "../format.js";
-import { ageElement, isStale, setAge } from "../parts/age.js";
+import { ageElement, setAge } from "../parts/age.js";
 import { badge, isRemembered, setEngineBadge, setLinkBadge, whyUnknown } from "../parts/host-state.js";
 import { drawSparkline, sparkline } from "../parts/sparkline.js";
 
@@ -165,7 +165,7 @@ function updateRow(row, host) {
 // A count that is only remembered must not pass for one that holds now.
 function drawCounts(p, host, why) {
   const known = host.containers;
-  const isOld = known !== null && (isRemembered(host) || isStale(known.at_unix_ms));
+  const isOld = known !== null && (isRemembered(host) || host.areCountsOld);
   setValue(p.running, known ? String(known.running) : null, why);
   setText(p.total, known ? ` / ${known.total}` : "");
   p.running.parentElement.classList.toggle("is-remembered", isOld);
