@@ -1,6 +1,6 @@
 //! Opens the store, and on the first start makes the user who may do everything.
 
-use std::io::{self, Write as _};
+use std::io::{self, Write};
 
 use crate::auth::passwords::{self, HashError};
 use crate::auth::secret::{NoRandomness, Secret};
@@ -8,15 +8,6 @@ use crate::clock;
 use crate::config::{Config, PasswordFileError, read_password};
 use crate::store::users::{self, UserRecord};
 use crate::store::{self, Store, StoreError};
-
-/// The store, ready to serve.
-#[derive(Debug)]
-pub struct Opened {
-    /// The store; there is a user in it.
-    pub store: Store,
-    /// The new user's password, when it was generated; it is nowhere else.
-    pub generated_password: Option<Secret>,
-}
 
 /// Why there is no store with a user in it.
 #[derive(Debug, thiserror::Error)]
@@ -30,6 +21,9 @@ pub enum FirstStartError {
     /// The system gives no random numbers.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
+    /// The generated password cannot be shown, so nobody could log in.
+    #[error("cannot print the first user's password")]
+    Print(#[source] io::Error),
     /// The store fails.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -37,29 +31,33 @@ pub enum FirstStartError {
 
 /// Opens the store in the data directory; makes the first user when there is none.
 ///
+/// A generated password is written to `out` before the user is made, and is nowhere else.
+///
 /// # Errors
 ///
 /// [`FirstStartError`]; when the password file is at fault, a missing store is not made.
-pub fn open(config: &Config) -> Result<Opened, FirstStartError> {
-    let mut from_file = None;
-    if let Some(path) = &config.admin_password_file
-        && !config.data.join(store::FILE_NAME).exists()
-    {
-        from_file = Some(read_password(path)?);
-    }
+pub fn open(config: &Config, out: &mut impl Write) -> Result<Store, FirstStartError> {
+    let is_new = !config.data.join(store::FILE_NAME).exists();
+    let from_file = || {
+        config
+            .admin_password_file
+            .as_deref()
+            .map(read_password)
+            .transpose()
+    };
+    let read = if is_new { from_file()? } else { None };
     let store = Store::open(&config.data)?;
     if !users::is_empty(&store)? {
-        return Ok(Opened {
-            store,
-            generated_password: None,
-        });
+        return Ok(store);
     }
-    if let (None, Some(path)) = (&from_file, &config.admin_password_file) {
-        from_file = Some(read_password(path)?);
-    }
-    let (password, is_generated) = match from_file {
-        Some(password) => (password, false),
-        None => (Secret::generate_password()?, true),
+    let read = if is_new { read } else { from_file()? };
+    let password = match read {
+        Some(password) => password,
+        None => {
+            let password = Secret::generate_password()?;
+            print(out, &config.admin_name, &password).map_err(FirstStartError::Print)?;
+            password
+        }
     };
     let user = UserRecord {
         password_phc: passwords::hash(&password)?,
@@ -67,20 +65,11 @@ pub fn open(config: &Config) -> Result<Opened, FirstStartError> {
     };
     users::put(&store, &config.admin_name, &user)?;
     log::info!("made the user {:?}", config.admin_name);
-    Ok(Opened {
-        store,
-        generated_password: is_generated.then_some(password),
-    })
+    Ok(store)
 }
 
-/// Prints the generated password on stdout, once.
-///
-/// # Errors
-///
-/// Standard output's.
-pub fn print(name: &str, password: &Secret) -> io::Result<()> {
+fn print(out: &mut impl Write, name: &str, password: &Secret) -> io::Result<()> {
     let line = "-".repeat(64);
-    let mut out = io::stdout().lock();
     writeln!(out, "{line}")?;
     writeln!(out, "first start: log in with this, it is shown only once")?;
     writeln!(out, "  user:     {name}")?;
@@ -112,11 +101,32 @@ mod tests {
     fn a_password_is_generated_on_the_first_start_only() {
         let directory = tempfile::tempdir().unwrap();
         let config = config(directory.path(), None);
-        let first = open(&config).unwrap();
-        assert!(first.generated_password.is_some());
-        assert!(users::find(&first.store, "admin").unwrap().is_some());
-        drop(first);
-        assert!(open(&config).unwrap().generated_password.is_none());
+        let mut out = Vec::new();
+        let store = open(&config, &mut out).unwrap();
+        assert!(users::find(&store, "admin").unwrap().is_some());
+        let printed = String::from_utf8(out).unwrap();
+        assert!(
+            printed.contains("user:     admin\n  password: "),
+            "{printed}"
+        );
+        drop(store);
+        let mut again = Vec::new();
+        open(&config, &mut again).unwrap();
+        assert!(again.is_empty());
+    }
+
+    #[test]
+    fn a_password_that_cannot_be_shown_makes_no_user() {
+        let directory = tempfile::tempdir().unwrap();
+        let config = config(directory.path(), None);
+        let opened = open(&config, &mut [0; 80].as_mut_slice());
+        assert!(
+            matches!(opened, Err(FirstStartError::Print(_))),
+            "{opened:?}"
+        );
+        let mut out = Vec::new();
+        open(&config, &mut out).unwrap();
+        assert!(!out.is_empty());
     }
 
     #[test]
@@ -125,12 +135,11 @@ mod tests {
         let file = directory.path().join("password");
         fs::write(&file, "correct horse\n").unwrap();
         let config = config(directory.path(), Some(&file));
-        assert!(open(&config).unwrap().generated_password.is_none());
+        let mut out = Vec::new();
+        open(&config, &mut out).unwrap();
         fs::remove_file(&file).unwrap();
-        assert!(
-            open(&config).is_ok(),
-            "the file is needed on the first start only"
-        );
+        open(&config, &mut out).expect("the file is needed on the first start only");
+        assert!(out.is_empty());
     }
 
     #[test]
@@ -139,7 +148,11 @@ mod tests {
         let file = directory.path().join("password");
         fs::write(&file, "short\n").unwrap();
         let config = config(directory.path(), Some(&file));
-        assert!(matches!(open(&config), Err(FirstStartError::Password(_))));
+        let opened = open(&config, &mut Vec::new());
+        assert!(
+            matches!(opened, Err(FirstStartError::Password(_))),
+            "{opened:?}"
+        );
         assert!(!config.data.exists());
     }
 }

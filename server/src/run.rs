@@ -60,7 +60,11 @@ impl RunError {
                 | StoreError::Redb(_)
                 | StoreError::Record { .. } => 1,
             },
-            RunError::FirstStart(FirstStartError::Hash(_) | FirstStartError::NoRandomness(_)) => 1,
+            RunError::FirstStart(
+                FirstStartError::Hash(_)
+                | FirstStartError::NoRandomness(_)
+                | FirstStartError::Print(_),
+            ) => 1,
             RunError::Listen { .. } | RunError::Routes(_) | RunError::System(_) => 1,
         }
     }
@@ -76,11 +80,11 @@ pub fn run(config: Config) -> Result<(), RunError> {
     let listeners = bind(&config.listen)?;
     raise_descriptor_limit();
     let mut signals = Signals::new([Signal::Term, Signal::Int])?;
-    let opened = first_start::open(&config)?;
+    let store = first_start::open(&config, &mut io::stdout().lock())?;
     let runtime = Runtime::start()?;
     let executor = runtime.executor();
     let (trigger, shutdown) = shutdown::pair();
-    let app = Arc::new(App::new(opened.store, executor.clone(), shutdown.clone()));
+    let app = Arc::new(App::new(store, executor.clone(), shutdown.clone()));
     let (open, all_closed) = listener::open_connections();
     let service = Service {
         executor: executor.clone(),
@@ -91,11 +95,8 @@ pub fn run(config: Config) -> Result<(), RunError> {
         answer: dispatch::answer(Arc::clone(&app))?,
         open,
     };
-    if let Some(password) = opened.generated_password {
-        first_start::print(&config.admin_name, &password)?;
-    }
     for (listener, address) in listeners {
-        announce(address, config.tls.is_some())?;
+        announce(address, config.tls.is_some());
         executor.spawn(listener::accept(listener, service.clone()));
     }
     drop(service);
@@ -147,11 +148,14 @@ fn bind(addresses: &[SocketAddr]) -> Result<Vec<(TcpListener, SocketAddr)>, RunE
 }
 
 /// Tells on stdout, and in the log, where the server listens.
-fn announce(address: SocketAddr, is_tls: bool) -> io::Result<()> {
+fn announce(address: SocketAddr, is_tls: bool) {
     let scheme = if is_tls { "https" } else { "http" };
     let mut out = io::stdout().lock();
-    writeln!(out, "listening on {scheme}://{address}")?;
-    out.flush()?;
+    let told = writeln!(out, "listening on {scheme}://{address}").and_then(|()| out.flush());
+    if let Err(error) = told {
+        // Whoever started it may read no more; that is no reason not to serve.
+        log::debug!("stdout: {error}");
+    }
     log::info!("listening on {scheme}://{address}");
     if !is_tls && !address.ip().is_loopback() {
         log::warn!(
@@ -159,5 +163,4 @@ fn announce(address: SocketAddr, is_tls: bool) -> io::Result<()> {
              give --tls-cert and --tls-key, or listen on 127.0.0.1 behind a TLS proxy"
         );
     }
-    Ok(())
 }
