@@ -22,6 +22,8 @@ use crate::command::{self, Call};
 use crate::config::Config;
 use crate::engine::{Endpoint, Engine};
 use crate::identity::registration::{self, Known};
+use crate::sample::host_files::HostFiles;
+use crate::sample::sampler::Sampler;
 use crate::store::{Enrolment, Store, StoreError};
 use crate::uplink::backoff::Backoff;
 use crate::uplink::credentials::Credentials;
@@ -61,7 +63,10 @@ struct Shell<'a> {
     store: Rc<RefCell<Option<Store>>>,
     config: Config,
     link: Option<Link>,
+    sampler: Sampler,
+    /// The task that takes samples, while they are wanted.
     samplers: Option<Task<()>>,
+    is_in_container: bool,
 }
 
 /// Runs the agent until a signal ends it.
@@ -96,6 +101,9 @@ async fn drive(
     let engine = Engine::new(endpoint);
     let known = Rc::new(RefCell::new(known));
 
+    let sampler = Sampler::new();
+    let is_in_container = own_container.is_some();
+
     let mut agent = Agent::new(
         uplink(&config),
         credentials(&config, enrolment.as_ref()),
@@ -115,10 +123,12 @@ async fn drive(
         store: Rc::new(RefCell::new(Some(store))),
         config,
         link: None,
+        sampler: sampler.clone(),
         samplers: None,
+        is_in_container,
     };
     executor
-        .spawn(observe::engine(engine, known, sender.clone()))
+        .spawn(observe::engine(engine, sampler, known, sender.clone()))
         .detach();
     executor.spawn(observe::signals(signals, sender)).detach();
 
@@ -177,15 +187,21 @@ impl Shell<'_> {
             }
             Action::Keep { number, enrolment } => self.keep(number, enrolment),
             Action::Run(call) => self.run(call),
-            Action::Sample(is_wanted) => {
-                self.samplers = is_wanted.then(|| {
-                    self.executor
-                        .spawn(observe::samples(self.engine.clone(), self.events.clone()))
-                });
-            }
+            Action::Sample(is_wanted) => self.samplers = is_wanted.then(|| self.sample()),
             // The loop ends before.
             Action::Exit => {}
         }
+    }
+
+    fn sample(&self) -> Task<()> {
+        let files = HostFiles::find(self.is_in_container);
+        let samples = observe::samples(
+            self.engine.clone(),
+            self.sampler.clone(),
+            files,
+            self.events.clone(),
+        );
+        self.executor.spawn(samples)
     }
 
     fn write(&self, outgoing: Outgoing) {

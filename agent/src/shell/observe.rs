@@ -10,12 +10,18 @@ use async_signal::Signals;
 use futures_lite::{FutureExt as _, StreamExt as _};
 
 use crate::agent::Event;
+use crate::clock;
 use crate::engine::follow::{self, EngineNews};
 use crate::engine::{Engine, EngineError};
 use crate::identity::registration::Known;
+use crate::sample::host::HostMeter;
+use crate::sample::host_files::HostFiles;
+use crate::sample::sampler::Sampler;
 
 /// News of the Engine that wait while its facts are read.
 const NEWS: usize = 16;
+/// How often the host is sampled. A DockMon backend takes a host's own numbers only when they are younger than 10 s.
+const HOST_SAMPLE_EVERY: Duration = Duration::from_secs(5);
 /// How long to wait before the facts of an Engine that has just come up are asked again.
 const FACTS_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
@@ -39,7 +45,12 @@ pub(super) async fn signals(mut signals: Signals, events: Sender<Event>) {
 }
 
 /// Follows the Engine: up, with what it says of itself, down, and what happens to containers.
-pub(super) async fn engine(engine: Engine, known: Rc<RefCell<Known>>, events: Sender<Event>) {
+pub(super) async fn engine(
+    engine: Engine,
+    sampler: Sampler,
+    known: Rc<RefCell<Known>>,
+    events: Sender<Event>,
+) {
     let (sender, news) = async_channel::bounded(NEWS);
     let pass_on = async {
         // The Engine came up and has not said yet what it is.
@@ -47,6 +58,7 @@ pub(super) async fn engine(engine: Engine, known: Rc<RefCell<Known>>, events: Se
         loop {
             if is_unknown {
                 is_unknown = !learn(&engine, &known, &events).await;
+                refresh(&engine, &sampler).await;
             }
             let told = async { news.recv().await.ok() };
             let ask_again = async {
@@ -61,9 +73,13 @@ pub(super) async fn engine(engine: Engine, known: Rc<RefCell<Known>>, events: Se
                 Some(EngineNews::Up { .. }) => is_unknown = true,
                 Some(EngineNews::Down { why }) => {
                     is_unknown = false;
+                    sampler.keep_only(std::iter::empty());
                     tell(&events, Event::EngineDown { why }).await;
                 }
-                Some(EngineNews::Event(event)) => tell(&events, Event::Container(event)).await,
+                Some(EngineNews::Event(event)) => {
+                    sampler.note(&event);
+                    tell(&events, Event::Container(event)).await;
+                }
                 None => {}
             }
         }
@@ -99,7 +115,42 @@ async fn learn(engine: &Engine, known: &RefCell<Known>, events: &Sender<Event>) 
 }
 
 /// Takes samples of host and containers, for as long as it is polled.
-pub(super) async fn samples(engine: Engine, events: Sender<Event>) {
-    let (_engine, _events) = (engine, events);
-    std::future::pending().await
+pub(super) async fn samples(
+    engine: Engine,
+    sampler: Sampler,
+    files: HostFiles,
+    events: Sender<Event>,
+) {
+    let (sender, taken) = async_channel::bounded(1);
+    let containers = async {
+        refresh(&engine, &sampler).await;
+        sampler.run(&engine, &sender).await;
+    };
+    let pass_on = async {
+        while let Ok(sample) = taken.recv().await {
+            tell(&events, Event::ContainerSample(sample)).await;
+        }
+    };
+    let host = async {
+        let mut meter = HostMeter::default();
+        loop {
+            let sample = meter.take(files.read(), clock::now());
+            tell(&events, Event::HostSample(sample)).await;
+            Timer::after(HOST_SAMPLE_EVERY).await;
+        }
+    };
+    containers.or(pass_on).or(host).await;
+}
+
+/// Tells the sampler which containers run; those it missed the start of as well.
+async fn refresh(engine: &Engine, sampler: &Sampler) {
+    match engine.list_containers().await {
+        Ok(containers) => {
+            let running = containers
+                .iter()
+                .filter(|container| container.state == "running");
+            sampler.keep_only(running.map(|container| &container.id));
+        }
+        Err(error) => log::debug!("no list of containers to sample: {}", error.reason()),
+    }
 }
