@@ -41,7 +41,8 @@ pub struct Store {
 }
 
 impl Store {
-    /// Opens the store in `directory`, or makes both, and proves by a durable write that it can keep something.
+    /// Opens the store in `directory`, or makes both, proves by a durable write that it can keep something, and reserves the room
+    /// for an enrolment.
     ///
     /// A directory that is made gets mode 0700; the file gets mode 0600 even if it had another. A file that is not ours, damaged
     /// or newer is left as it is.
@@ -55,9 +56,13 @@ impl Store {
             StoreFile::Found(file) => (file, false),
             StoreFile::New(file) => (file, true),
         };
+        let room = file
+            .try_clone()
+            .map_err(|source| StoreError::unusable(&path, source))?;
         let backend =
             FileBackend::new(file).map_err(|error| StoreError::from_redb(&path, error.into()))?;
         let store = Self::on_backend(backend, path)?;
+        file::reserve(&room).map_err(|source| StoreError::unusable(&store.path, source))?;
         if is_new {
             file::publish(&store.path)?;
         }

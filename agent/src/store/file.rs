@@ -8,6 +8,9 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 
+use rustix::fs::FallocateFlags;
+use rustix::io::Errno;
+
 use super::StoreError;
 
 pub(super) const DIRECTORY_MODE: u32 = 0o700;
@@ -52,6 +55,17 @@ pub(super) fn open(path: &Path) -> Result<StoreFile, StoreError> {
     Ok(StoreFile::New(file))
 }
 
+/// Gives every page of the file its place on the disk: redb leaves holes, and a disk that fills up would fail the first write
+/// into one, which comes when a one-use token is spent already.
+pub(super) fn reserve(file: &File) -> io::Result<()> {
+    match rustix::fs::fallocate(file, FallocateFlags::empty(), 0, file.metadata()?.len()) {
+        Ok(()) => Ok(()),
+        // Some file systems cannot; there the durable write at the start is all the proof there is.
+        Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
+        Err(error) => Err(error.into()),
+    }
+}
+
 /// Gives the new file, which is complete and on the disk, its name. When this returns the name is on the disk too.
 pub(super) fn publish(path: &Path) -> Result<(), StoreError> {
     fs::rename(new_path(path), path)
@@ -92,15 +106,17 @@ fn make_directory(directory: &Path) -> io::Result<()> {
     if directory.is_dir() {
         return Ok(());
     }
+    let made: Vec<&Path> = directory
+        .ancestors()
+        .take_while(|ancestor| !ancestor.exists())
+        .collect();
     DirBuilder::new()
         .recursive(true)
         .mode(DIRECTORY_MODE)
         .create(directory)?;
-    // Its name must survive a power cut too, and those of the directories made above it.
-    directory
-        .ancestors()
-        .skip(1)
-        .filter(|ancestor| ancestor.is_absolute())
+    // Their names must survive a power cut too.
+    made.into_iter()
+        .map(directory_of)
         .try_for_each(sync_directory)
 }
 

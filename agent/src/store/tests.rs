@@ -4,7 +4,7 @@ mod power_cut;
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::os::unix::fs::PermissionsExt as _;
+use std::os::unix::fs::{MetadataExt as _, PermissionsExt as _};
 
 use redb::backends::InMemoryBackend;
 
@@ -117,6 +117,19 @@ fn a_full_disk_is_noticed_before_anything_else() {
         ),
         "{error:?}"
     );
+}
+
+#[test]
+fn the_room_for_an_enrolment_is_taken_when_the_store_is_opened() {
+    let directory = tempfile::tempdir().unwrap();
+    let store = Store::open(directory.path()).unwrap();
+    let before = fs::metadata(store.path()).unwrap();
+    assert!(before.blocks() * 512 >= before.len(), "has holes");
+    for round in 0..20 {
+        let name = format!("{round}-{}", "x".repeat(40));
+        store.keep_enrolment(&enrolment(&name)).unwrap();
+    }
+    assert_eq!(fs::metadata(store.path()).unwrap().len(), before.len());
 }
 
 #[test]
@@ -285,19 +298,5 @@ impl StorageBackend for FullDisk {
 
     fn write(&self, _offset: u64, _data: &[u8]) -> io::Result<()> {
         Err(io::ErrorKind::StorageFull.into())
-    }
-}
-
-#[test]
-fn zz_probe() {
-    if let Ok(dir) = std::env::var("PROBE_DIR") {
-        let r = Store::open(Path::new(&dir)).and_then(|s| s.keep_enrolment(&enrolment("x")));
-        eprintln!(
-            "PROBE {dir}: {:?}",
-            r.map_err(|e| {
-                use std::error::Error;
-                format!("{e} // {:?}", e.source().map(|s| s.to_string()))
-            })
-        );
     }
 }
