@@ -3,3 +3,9 @@
 //! Tests share one Engine unless they stop, restart or freeze it; each has its own server and its own agent.
 
 mod appears;
+mod engine_loss;
+mod events;
+mod identity;
+mod link;
+mod operations;
+mod program;

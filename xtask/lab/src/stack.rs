@@ -6,7 +6,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result, anyhow};
 use serde_json::Value;
 
-use crate::{Agent, AgentBuilder, Api, Engine, Server, until};
+use crate::{Agent, AgentBuilder, Api, Engine, Relay, Server, until};
 
 /// From the agent's start until its host is online with a container list.
 const ONLINE_DEADLINE: Duration = Duration::from_secs(20);
@@ -65,10 +65,27 @@ impl Stack {
     /// # Errors
     ///
     /// It does not appear; what both programs said is in the message.
-    pub fn start_with(mut server: Server, agent: AgentBuilder) -> Result<Self> {
+    pub fn start_with(server: Server, agent: AgentBuilder) -> Result<Self> {
+        let agent = agent.server(&server);
+        Self::enrol(server, agent)
+    }
+
+    /// Enrols `agent` on `server` through `relay`, which leads to it, and waits as [`Stack::start_with`].
+    ///
+    /// # Errors
+    ///
+    /// It does not appear; what both programs said is in the message.
+    pub fn start_relayed(server: Server, relay: &Relay, agent: AgentBuilder) -> Result<Self> {
+        let scheme = server.url().split("://").next().map(str::to_owned);
+        let url = format!("{}://{}", scheme.unwrap_or_default(), relay.address());
+        let agent = agent.server(&server).url(&url);
+        Self::enrol(server, agent)
+    }
+
+    fn enrol(mut server: Server, agent: AgentBuilder) -> Result<Self> {
         let api = server.api()?;
         let token = api.registration_token(false)?;
-        let mut agent = agent.server(&server).token(&token).start()?;
+        let mut agent = agent.token(&token).start()?;
         let host = until("an enrolled host", ONLINE_DEADLINE, || {
             server.program()?.ensure_runs()?;
             agent.program().ensure_runs()?;

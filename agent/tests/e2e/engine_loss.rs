@@ -1,0 +1,86 @@
+//! The Engine is down at the start, or hangs: the agent stays, says so once, and goes on by itself.
+
+use std::time::Duration;
+
+use anyhow::{Result, ensure};
+use pilotfish_lab::{Agent, Engine, Sample, Server, Stack, until};
+
+const DEADLINE: Duration = Duration::from_secs(60);
+
+#[test]
+fn a_host_appears_as_soon_as_an_engine_that_was_down_at_the_start_is_up() -> Result<()> {
+    let mut engine = Engine::start()?;
+    engine.stop()?;
+    let server = Server::start()?;
+    let api = server.api()?;
+    let mut agent = Agent::builder()
+        .engine(&engine)
+        .server(&server)
+        .token(&api.registration_token(false)?)
+        .start()?;
+    agent.wait_log("Engine", Duration::from_secs(10))?;
+    engine.start_again()?;
+    api.wait_host("the host", DEADLINE, |host| {
+        host["link"] == "online" && host["engine"]["state"] == "up"
+    })?;
+    Ok(())
+}
+
+#[test]
+fn an_agent_that_is_known_connects_although_its_engine_is_down() -> Result<()> {
+    let mut engine = Engine::start()?;
+    let mut stack = Stack::start(&engine)?;
+    stack.agent.program().terminate(Duration::from_secs(2))?;
+    engine.stop()?;
+    stack.agent.start_again()?;
+    stack.wait_host("a host whose Engine is down", DEADLINE, |host| {
+        host["link"] == "online" && host["engine"]["state"] == "down"
+    })?;
+    let refused = stack
+        .api
+        .operate(&stack.host, "0123456789ab", "start", None)?;
+    assert_eq!(
+        (refused.status, refused.kind()),
+        (503, "engine-down"),
+        "{refused:?}"
+    );
+    Ok(())
+}
+
+#[test]
+fn a_hanging_engine_is_noticed_and_costs_neither_the_link_nor_the_log() -> Result<()> {
+    let engine = Engine::start()?;
+    engine.run(&Sample::idle("before"))?;
+    let stack = Stack::start(&engine)?;
+    engine.freeze()?;
+    stack.wait_host("a host whose Engine hangs", DEADLINE, |host| {
+        host["link"] == "online" && host["engine"]["state"] == "down"
+    })?;
+    let warnings = |agent: &Agent| {
+        agent
+            .output()
+            .lines()
+            .filter(|line| line.contains("WARN") && line.contains("Engine"))
+            .count()
+    };
+    let so_far = warnings(&stack.agent);
+    ensure!(so_far <= 3, "{so_far} warnings:\n{}", stack.agent.tail());
+
+    engine.thaw()?;
+    stack.wait_host("a host whose Engine is back", DEADLINE, |host| {
+        host["link"] == "online" && host["engine"]["state"] == "up"
+    })?;
+    engine.run(&Sample::idle("after"))?;
+    stack.wait_container("after", DEADLINE, |container| {
+        container["state"] == "running"
+    })?;
+    let told = until("an event of the new container", DEADLINE, || {
+        let events = stack.api.events(100)?;
+        let is_told = events
+            .iter()
+            .any(|event| event["container_name"] == "after");
+        ensure!(is_told, "{events:?}");
+        Ok(())
+    });
+    stack.explain(told)
+}
