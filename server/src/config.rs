@@ -11,7 +11,7 @@ use log::LevelFilter;
 use crate::args::ServeArgs;
 use crate::auth::passwords::SHORTEST;
 use crate::auth::secret::Secret;
-use crate::http::problem::chain;
+use crate::chain::chain;
 use crate::http::tls;
 use crate::store;
 

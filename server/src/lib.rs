@@ -9,6 +9,7 @@ pub mod api;
 pub mod app;
 pub mod args;
 pub mod auth;
+pub mod chain;
 pub mod clock;
 pub mod config;
 pub mod executor;

@@ -5,8 +5,8 @@ use std::io;
 use std::process::ExitCode;
 
 use pilotfish_server::args::{self, Command, ServeArgs};
+use pilotfish_server::chain::chain;
 use pilotfish_server::config::Config;
-use pilotfish_server::http::problem::chain;
 use pilotfish_server::{logging, run};
 
 /// Wrong usage (sysexits.h, EX_USAGE).

@@ -153,6 +153,8 @@ fn percent_decoded(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -201,5 +203,19 @@ mod tests {
             Err("query: limit: invalid digit found in string"),
         );
         check_query("limit=%", Err("query: limit: not well encoded"));
+    }
+
+    proptest! {
+        #[test]
+        fn every_text_survives_its_encoding(text: String) {
+            let encoded: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            prop_assert_eq!(percent_decoded(&encoded), Some(text));
+        }
+
+        #[test]
+        fn any_query_is_read_or_refused(query: String) {
+            let found: Result<Option<String>, Problem> = find_in_query(&query, "a");
+            prop_assert!(found.is_ok() || query.contains('%'));
+        }
     }
 }

@@ -147,6 +147,8 @@ pub fn read_cookie(header: &str) -> Option<Secret> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -175,5 +177,13 @@ mod tests {
         );
         assert!(cookie(&secret, true).expose().ends_with("; Secure"));
         assert!(no_cookie(false).contains("=; Path=/") && no_cookie(false).contains("Max-Age=0"));
+    }
+
+    proptest! {
+        #[test]
+        fn finds_its_cookie_behind_any_other(other in "[^;]*", value in "[^;\\s]*") {
+            prop_assume!(!other.trim().starts_with(COOKIE));
+            check(&format!("{other}; {COOKIE}={value}"), Some(&value));
+        }
     }
 }

@@ -19,10 +19,10 @@ use hyper::service::service_fn;
 use smol::net::{TcpListener, TcpStream};
 use smol_hyper::rt::{FuturesIo, SmolTimer};
 
+use crate::chain::chain;
 use crate::executor::Executor;
 use crate::http::admission::{Admission, Permit};
 use crate::http::connection::{Connection, Counted, Stream};
-use crate::http::problem::chain;
 use crate::http::request::{Peer, Request};
 use crate::http::response::{self, Response};
 use crate::shutdown::Shutdown;

@@ -32,6 +32,8 @@ fn split_port(authority: &str) -> (&str, Option<&str>) {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     #[track_caller]
@@ -61,5 +63,14 @@ mod tests {
         check("https://", "", false);
         check("ftp://fish.example", "fish.example", false);
         check("file://fish.example", "fish.example", false);
+    }
+
+    proptest! {
+        #[test]
+        fn another_name_is_never_the_same(origin: String, host in "[a-z]{1,9}(:[0-9]{1,5})?") {
+            let is_same = is_same(&origin, &host);
+            let (name, _) = split_port(&host);
+            prop_assert!(!is_same || origin.to_lowercase().contains(name));
+        }
     }
 }

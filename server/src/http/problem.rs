@@ -1,13 +1,14 @@
 //! Pure: what goes wrong with a request, as `application/problem+json` (RFC 9457); docs/api.md.
 
 use std::error::Error;
-use std::fmt::Write as _;
 use std::time::Duration;
 
 use http_body_util::Full;
 use hyper::StatusCode;
 use hyper::body::Bytes;
 use hyper::header::{self, HeaderValue};
+
+pub use crate::chain::chain;
 
 /// Why a request is not answered as asked.
 ///
@@ -185,18 +186,6 @@ impl Problem {
             | Problem::AgentTimeout(_) => None,
         }
     }
-}
-
-/// Writes an error with its causes, outermost first.
-pub fn chain(error: &dyn Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(source) = cause {
-        // Writing to a String does not fail.
-        write!(text, ": {source}").expect("a String takes every text");
-        cause = source.source();
-    }
-    text
 }
 
 #[cfg(test)]
