@@ -7,7 +7,7 @@ mod calls;
 mod session;
 
 use std::collections::VecDeque;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use pilotfish_protocol::{
     AgentMessage, Answer, ContainerEvent, ContainerId, ContainerStats, EngineId, EngineState,
@@ -20,6 +20,9 @@ use crate::store::Enrolment;
 use crate::uplink::credentials::Credentials;
 use crate::uplink::machine::{Input, Uplink};
 use crate::uplink::outbox::Outbox;
+
+/// How long an enrolled agent waits for its Engine before it dials, so that the registration tells what the Engine says.
+const ENGINE_WAIT: Duration = Duration::from_secs(2);
 
 /// Both clocks, read at the same time.
 #[derive(Clone, Copy, Debug)]
@@ -145,6 +148,8 @@ pub struct Agent {
     desk: Desk<Call>,
     outbox: Outbox,
     number: ConnectionNumber,
+    /// When an enrolled agent dials although the Engine has not been heard: the server can be told even that it is down.
+    dial_by: Option<Instant>,
     /// A message was handed to the network and not taken yet.
     is_sending: bool,
     /// An enrolment waits to be tried again, because it could not be made durable.
@@ -165,7 +170,8 @@ impl Agent {
         let engine_id = enrolment
             .as_ref()
             .map(|enrolment| enrolment.engine_id.clone());
-        let mut agent = Self {
+        Self {
+            dial_by: engine_id.is_some().then(|| now.at + ENGINE_WAIT),
             uplink,
             credentials,
             enrolment,
@@ -178,12 +184,7 @@ impl Agent {
             is_sending: false,
             keep_again_at: None,
             actions: VecDeque::new(),
-        };
-        if agent.engine_id.is_some() {
-            // Known from the last time: the server can be told even that the Engine is down.
-            agent.drive_uplink(Input::Enable, now);
         }
-        agent
     }
 
     /// Takes note of an event.
@@ -246,10 +247,10 @@ impl Agent {
     /// When [`Event::Timeout`] is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        match (self.uplink.deadline(), self.keep_again_at) {
-            (Some(a), Some(b)) => Some(a.min(b)),
-            (a, b) => a.or(b),
-        }
+        [self.uplink.deadline(), self.keep_again_at, self.dial_by]
+            .into_iter()
+            .flatten()
+            .min()
     }
 
     fn timeout(&mut self, now: Now) {
@@ -262,25 +263,31 @@ impl Agent {
                 });
             }
         }
+        if self.dial_by.is_some_and(|at| now.at >= at) {
+            self.enable(now);
+        }
         self.drive_uplink(Input::Timeout, now);
+    }
+
+    /// Begins to dial, once it is known which Engine to register for.
+    fn enable(&mut self, now: Now) {
+        self.dial_by = None;
+        if self.engine_id.is_some() {
+            self.drive_uplink(Input::Enable, now);
+        }
     }
 
     fn engine_up(&mut self, id: EngineId, version: String, now: Now) {
         log::info!("Engine {version} is up");
         self.engine = Engine::Up { version };
-        match &self.engine_id {
-            None => {
-                self.engine_id = Some(id);
-                self.drive_uplink(Input::Enable, now);
-            }
-            Some(known) if *known != id => {
-                log::warn!("Engine {id} answers where {known} was: registering for it");
-                self.engine_id = Some(id);
-                self.drive_uplink(Input::Disable, now);
-                self.drive_uplink(Input::Enable, now);
-            }
-            Some(_) => self.tell_engine(now),
+        if let Some(known) = self.engine_id.replace(id.clone())
+            && known != id
+        {
+            log::warn!("Engine {id} answers where {known} was: registering for it");
+            self.drive_uplink(Input::Disable, now);
         }
+        self.enable(now);
+        self.tell_engine(now);
     }
 
     fn engine_down(&mut self, why: String, now: Now) {
@@ -292,6 +299,7 @@ impl Agent {
             log::warn!("Engine is down: {why}");
         }
         self.engine = Engine::Down { why };
+        self.enable(now);
         self.tell_engine(now);
         self.tell_trouble(now);
     }

@@ -154,6 +154,18 @@ fn an_enrolled_agent_dials_although_the_engine_is_down_and_says_so() {
 }
 
 #[test]
+fn an_enrolled_agent_does_not_wait_long_for_an_engine_that_hangs() {
+    let mut script = Script::new(Some(enrolment()));
+    let deadline = script.agent.deadline().unwrap();
+    assert_eq!(deadline - script.now.at, ENGINE_WAIT);
+    script.now.at = deadline;
+    assert!(matches!(
+        script.say(Event::Timeout)[..],
+        [Action::Dial { .. }]
+    ));
+}
+
+#[test]
 fn an_enrolment_is_durable_before_anything_is_sent_and_written_only_when_it_is_new() {
     let mut script = Script::new(None);
     script.say(Event::EngineUp {
@@ -174,6 +186,10 @@ fn an_enrolment_is_durable_before_anything_is_sent_and_written_only_when_it_is_n
     );
 
     let mut again = Script::new(Some(enrolment()));
+    again.say(Event::EngineUp {
+        id: engine_id("E"),
+        version: "29.0".into(),
+    });
     again.uplink(Input::Dialed);
     let actions = again.uplink(Input::Received(SUCCESS.into()));
     assert!(

@@ -412,7 +412,7 @@ impl Uplink {
                 give_up_at: now + CLOSE_WAIT,
             };
             self.outputs.push_back(Output::Hangup { code: 1000 });
-        } else {
+        } else if !matches!(self.state, State::Closing { .. }) {
             self.end();
         }
     }

@@ -266,6 +266,14 @@ fn stopping_closes_the_session_and_ends_when_the_peer_answers_or_a_second_passed
 }
 
 #[test]
+fn being_told_to_stop_twice_still_leaves_time_for_the_close_frame() {
+    let mut script = Script::open();
+    script.say(Input::Stop);
+    assert_eq!(script.say(Input::Stop), []);
+    assert_eq!(script.pass(), (Duration::from_secs(1), vec![Output::Ended]));
+}
+
+#[test]
 fn stopping_without_a_session_ends_at_once() {
     let mut script = Script::new();
     assert_eq!(script.say(Input::Stop), [Output::Ended]);
