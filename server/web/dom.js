@@ -1,15 +1,19 @@
 // A tiny element builder. Text from the network only ever becomes a text node, never markup.
 //
 // Stable hooks for the browser test, all `data-testid`:
-//   login-name login-password login-submit login-error · connection-lost · log-out · theme-toggle
-//   host-row (data-host-id, data-link, data-engine) host-link-state host-engine-state data-age (data-at: Unix ms)
-//   host-name (the link) host-remove container-row (data-container-id, data-container-name, data-state, data-pending)
-//   action-start action-stop action-restart action-unpause action-logs, and behind action-more:
-//   action-pause action-kill action-rename action-inspect action-remove (one that is refused has aria-disabled="true")
-//   confirm-dialog confirm-ok confirm-cancel rename-input · toast (data-tone) toast-close
-//   log-lines log-line log-tail log-refresh log-filter log-cut · inspect-tree
-//   add-host token-multi-use token-make add-host-line add-host-copy add-host-enrolled token-row token-revoke
-//   event-row (data-subject, data-action) events-more · audit-row (data-action, data-outcome) audit-more
+//   log-in      login-name login-password login-submit login-error
+//   frame       link-state (data-state) connection-lost theme-toggle log-out add-host toast (data-tone) toast-close
+//   hosts       host-row (data-host-id, data-link, data-engine) host-name (the link) host-link-state host-engine-state
+//               (both data-state) data-age (data-at: Unix ms) host-remove
+//   containers  container-row (data-container-id, data-container-name, data-state, and data-pending until the effect of an
+//               operation is seen) container-filter running-only
+//   operations  action-start action-stop action-restart action-unpause action-logs; behind action-more: action-pause
+//               action-kill action-rename action-inspect action-remove; one that is refused has aria-disabled="true"
+//   questions   confirm-dialog confirm-ok confirm-cancel rename-input
+//   log         log-lines log-line log-tail log-refresh log-filter log-cut
+//   inspect     inspect-tree inspect-search
+//   add a host  token-multi-use token-make add-host-line add-host-copy add-host-enrolled (data-host-id) token-row token-revoke
+//   lists       event-row (data-subject, data-action) events-more audit-row (data-action, data-outcome) audit-more
 
 const SVG = "http://www.w3.org/2000/svg";
 

@@ -60,7 +60,7 @@ export function containersPanel(hostId) {
       h("h2", { id: "containers-title", text: "Containers" }),
       summary,
       freshness,
-      h("label", { class: "phone-only sort-choice" }, "Sort by ", sortChoice),
+      h("label", { class: "cards-only sort-choice" }, "Sort by ", sortChoice),
       filter,
       h("label", { class: "check" }, runningOnly, "Running only"),
       byProjectLabel,

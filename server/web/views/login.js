@@ -46,7 +46,7 @@ export function show({ onLogin }) {
       if (error.retryAfterSeconds !== null && error.status === 429) {
         countDown(error.title, error.retryAfterSeconds);
       } else {
-        say(error.detail ?? error.title);
+        say(error.status === 401 ? "The name or the password is wrong." : (error.detail ?? error.title));
         password.select();
       }
     } finally {
