@@ -100,12 +100,6 @@ impl SecretHash {
     }
 }
 
-impl From<[u8; 32]> for SecretHash {
-    fn from(bytes: [u8; 32]) -> SecretHash {
-        SecretHash(bytes)
-    }
-}
-
 impl fmt::Debug for SecretHash {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("SecretHash(…)")
