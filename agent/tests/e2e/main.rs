@@ -3,6 +3,7 @@
 //! Tests share one Engine unless they stop, restart or freeze it; each has its own server and its own agent.
 
 mod appears;
+mod base_dialect;
 mod engine_loss;
 mod events;
 mod identity;
