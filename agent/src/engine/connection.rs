@@ -1,7 +1,7 @@
 //! The shell of the Engine client: one HTTP/1.1 request on one connection, with a deadline and a cap.
 //!
-//! A connection per request costs a tenth of a millisecond on a Unix socket and nothing while idle: no pool, no buffers kept, and an Engine
-//! that was restarted is simply the next connection.
+//! A connection per request costs under half a millisecond on a Unix socket (a debug build's `/_ping`, answer included) and nothing while
+//! idle: no pool, no buffers kept, and an Engine that was restarted is simply the next connection.
 
 use std::cell::{Cell, RefCell, RefMut};
 use std::future::{self, Future};
@@ -342,3 +342,6 @@ impl Engine {
 pub(super) fn parse<T: DeserializeOwned>(op: Op, bytes: &[u8]) -> Result<T, EngineError> {
     serde_json::from_slice(bytes).map_err(|source| EngineError::Json { op, source })
 }
+
+#[cfg(test)]
+mod tests;

@@ -11,7 +11,7 @@ use super::op::Op;
 #[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "PascalCase")]
 pub struct EngineFacts {
-    /// The Engine's id; `None` when it has none (Podman before 4.?) or one of a form that is not known.
+    /// The Engine's id; `None` when it has none or one of a form that is not known.
     #[serde(rename = "ID", default, deserialize_with = "engine_id")]
     pub id: Option<EngineId>,
     /// The host's name.
@@ -108,4 +108,41 @@ fn subnets(networks: Vec<Network>) -> Vec<String> {
         .filter_map(|network| network.ipam?.config);
     let subnets = configs.flatten().map(|config| config.subnet);
     subnets.filter(|subnet| !subnet.is_empty()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn facts_that_are_missing_are_empty() {
+        let facts: EngineFacts = serde_json::from_str(r#"{"ID":"","Extra":[1]}"#).unwrap();
+        assert_eq!(
+            (facts.id, facts.name.as_str(), facts.memory_bytes),
+            (None, "", 0)
+        );
+    }
+
+    #[test]
+    fn recorded_facts_are_read() {
+        let facts: EngineFacts = serde_json::from_str(include_str!("fixtures/info.json")).unwrap();
+        assert!(facts.id.is_some());
+        assert_eq!(
+            (facts.os_type.as_str(), facts.server_version.as_str()),
+            ("linux", "20.10.24+dfsg1")
+        );
+        assert_eq!((facts.memory_bytes, facts.cpus), (25_276_510_208, 2));
+    }
+
+    #[test]
+    fn subnets_are_taken_from_all_networks_that_have_some() {
+        let networks = r#"[
+            {"Name":"bridge","IPAM":{"Driver":"default","Options":null,"Config":[{"Subnet":"172.17.0.0/16","Gateway":"172.17.0.1"}]}},
+            {"Name":"host","IPAM":{"Config":null}},
+            {"Name":"none","IPAM":null},
+            {"Name":"six","IPAM":{"Config":[{"Subnet":"10.0.0.0/24"},{"Subnet":"fd00::/64"},{}]}}
+        ]"#;
+        let found = subnets(serde_json::from_str(networks).unwrap());
+        assert_eq!(found, ["172.17.0.0/16", "10.0.0.0/24", "fd00::/64"]);
+    }
 }

@@ -1,6 +1,6 @@
 //! Pure: what the container list needs beyond the Engine's list, remembered so that it is asked once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use pilotfish_protocol::{ContainerEvent, ContainerId, ContainerListing, Timestamp};
 
@@ -26,30 +26,27 @@ impl Additions {
     /// What is not known of `containers`, each named once. Forgets whatever the list does not mention.
     #[must_use]
     pub fn missing(&mut self, containers: &[ContainerListing]) -> Vec<Missing> {
-        let mut starts = BTreeMap::new();
-        let mut digests = BTreeMap::new();
+        let mut before = std::mem::take(self);
+        let mut images = BTreeSet::new();
         let mut missing = Vec::new();
         for container in containers {
-            let started = self.started.remove(&container.id);
-            match started {
+            match before.started.remove(&container.id) {
                 // A start whose event has not been read yet.
-                Some(Some(_)) => {}
-                Some(None) if container.state != "running" => {}
-                Some(None) | None => missing.push(Missing::Start(container.id.clone())),
+                Some(None) if container.state == "running" => {
+                    missing.push(Missing::Start(container.id.clone()));
+                }
+                Some(known) => self.started(container.id.clone(), known),
+                None => missing.push(Missing::Start(container.id.clone())),
             }
-            starts.insert(container.id.clone(), started.flatten());
-            let image = &container.image_id;
-            if image.is_empty() || digests.contains_key(image) {
+            let image = container.image_id.as_str();
+            if image.is_empty() || !images.insert(image) {
                 continue;
             }
-            let known = self.digests.remove(image);
-            if known.is_none() {
-                missing.push(Missing::Digests(image.clone()));
+            match before.digests.remove(image) {
+                Some(known) => self.digests(image.to_owned(), known),
+                None => missing.push(Missing::Digests(image.to_owned())),
             }
-            digests.insert(image.clone(), known.unwrap_or_default());
         }
-        self.started = starts;
-        self.digests = digests;
         missing
     }
 

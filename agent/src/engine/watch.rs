@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 pub const ASK_EVERY: Duration = Duration::from_secs(15);
 /// The wait before the second question to an Engine that is down; it doubles from there.
 pub const RETRY_FIRST: Duration = Duration::from_secs(1);
-/// The longest wait between questions to an Engine that is down.
-pub const RETRY_MOST: Duration = Duration::from_secs(30);
+/// The longest wait between questions to an Engine that is down: a question that nobody answers costs next to nothing.
+pub const RETRY_MOST: Duration = Duration::from_secs(10);
 /// The shortest time between two openings of the event stream.
 const REOPEN_AFTER: Duration = Duration::from_secs(1);
 

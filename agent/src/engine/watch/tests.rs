@@ -97,7 +97,7 @@ fn an_engine_that_is_down_at_start_is_reported_once_and_asked_ever_more_rarely()
         script.tell(failed("still gone"));
         script.expect(&[]);
     }
-    assert_eq!(waits, [1, 2, 4, 8, 16, 30, 30]);
+    assert_eq!(waits, [1, 2, 4, 8, 10, 10, 10]);
     script.timeout();
     script.expect(&[Output::Negotiate]);
     script.tell(Input::Answered);

@@ -226,9 +226,9 @@ fn an_answer_of_another_form_is_an_error_and_keeps_the_sample_before() {
     take(&mut meter, &cpu(0, 0, ""));
     for bad in [
         "",
-        "[]",
+        "7",
         "null",
-        r#"{"cpu_stats":[1]}"#,
+        r#"{"cpu_stats":1}"#,
         r#"{"cpu_stats":{"cpu_usage":{"total_usage":-1}}}"#,
     ] {
         assert!(
