@@ -17,6 +17,7 @@ export function show({ setTitle }) {
   let seen = null; // hosts that were here before; `null` until the list of hosts has been heard
   const arrived = new Set();
   let isDisposed = false;
+  let asking = 0; // an answer to an older question is dropped
 
   const once = h("input", { type: "radio", name: "uses", value: "once", checked: true });
   const many = h("input", { type: "radio", name: "uses", value: "many", testid: "token-multi-use" });
@@ -56,6 +57,7 @@ export function show({ setTitle }) {
     make.disabled = true;
     try {
       made = await api.makeToken(many.checked);
+      asking += 1;
       seeHosts();
       drawResult();
       await loadTokens();
@@ -114,23 +116,26 @@ export function show({ setTitle }) {
       () => {},
     );
     if (arrived.size > 0) loadTokens();
-    if (arrived.size > 0 && made && !made.multi_use) {
-      // Used up: the line would only mislead now.
-      result.hidden = true;
-      result.replaceChildren();
-      made = null;
-    }
   }
 
   async function loadTokens() {
+    const mine = ++asking;
     try {
       const answer = await api.tokens();
-      if (isDisposed) return;
+      if (isDisposed || mine !== asking) return;
       live = answer.tokens;
       drawTokens();
+      // Used up: the line would only mislead now.
+      if (made && !live.some((token) => token.id === made.id)) hideResult();
     } catch (error) {
       if (!isDisposed) toastError("The tokens could not be read", error);
     }
+  }
+
+  function hideResult() {
+    made = null;
+    result.hidden = true;
+    result.replaceChildren();
   }
 
   function drawTokens() {
@@ -164,10 +169,7 @@ export function show({ setTitle }) {
     if (!(await confirm({ title: "Revoke this token?", facts, warning: "No further host can be added with it. Hosts that used it stay.", confirmLabel: "Revoke" }))) return;
     try {
       await api.revokeToken(token.id);
-      if (made?.id === token.id) {
-        made = null;
-        result.hidden = true;
-      }
+      if (made?.id === token.id) hideResult();
       toast("good", "Token revoked");
     } catch (error) {
       toastError("The token could not be revoked", error);
