@@ -37,12 +37,12 @@ export async function run(action, hostId, container, redraw) {
   redraw();
   try {
     await call();
+    mine.isAnswered = true;
     toast("good", `${container.name} ${done}`);
+    await listNewerThan(clock.now(), hostId);
   } catch (error) {
     toastError(`${container.name} could not be ${done}`, error);
   }
-  mine.isAnswered = true;
-  await listNewerThan(clock.now(), hostId);
   if (pending.get(key(hostId, container.id)) === mine) pending.delete(key(hostId, container.id));
   redraw();
 }
