@@ -167,6 +167,44 @@ impl Browser {
         })
     }
 
+    /// How many elements the CSS selector finds.
+    ///
+    /// # Errors
+    ///
+    /// The browser refused.
+    pub fn count(&self, selector: &str) -> Result<u64> {
+        let script = "return document.querySelectorAll(arguments[0]).length";
+        let count = self.run(script, &[selector.into()])?;
+        count.as_u64().context("no number")
+    }
+
+    /// Waits until the CSS selector finds something.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is found within `deadline`; what the page shows is in the message, and a picture of it under `target/`.
+    pub fn wait_for(&self, selector: &str, deadline: Duration) -> Result<()> {
+        self.wait(&format!("an element {selector}"), deadline, || {
+            ensure!(self.count(selector)? > 0, "no such element");
+            Ok(())
+        })
+    }
+
+    /// Waits until the CSS selector finds an element with text, and answers the text.
+    ///
+    /// # Errors
+    ///
+    /// Nothing is found within `deadline`; what the page shows is in the message, and a picture of it under `target/`.
+    pub fn text_of(&self, selector: &str, deadline: Duration) -> Result<String> {
+        self.wait(&format!("the text of {selector}"), deadline, || {
+            let script = "return document.querySelector(arguments[0])?.innerText";
+            let text = self.run(script, &[selector.into()])?;
+            let text = text.as_str().unwrap_or_default();
+            ensure!(!text.is_empty(), "no text");
+            Ok(text.to_owned())
+        })
+    }
+
     /// Waits until the CSS selector finds an element that can be seen, and clicks it.
     ///
     /// # Errors
