@@ -12,6 +12,7 @@ use crate::error::DecodeError;
 use crate::event::ContainerEvent;
 use crate::heartbeat::{Heartbeat, Trouble};
 use crate::ids::CallId;
+use crate::lenient;
 use crate::register::Register;
 use crate::stats::{ContainerStats, HostStats};
 use crate::text::Text;
@@ -43,13 +44,13 @@ pub enum AgentMessage {
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient::name")]
     r#type: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient::name")]
     command: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient::name")]
     id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient::name")]
     correlation_id: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     payload: Option<&'a RawValue>,
@@ -64,15 +65,13 @@ impl AgentMessage {
     ///
     /// [`DecodeError`] when `text` is no JSON object, has no type, or a known type without its content.
     pub fn decode(text: &str) -> Result<Self, DecodeError> {
-        let envelope: Envelope<'_> =
-            serde_json::from_str(text).map_err(DecodeError::NotAnObject)?;
+        let envelope: Envelope<'_> = lenient::object(text).map_err(DecodeError::NotAnObject)?;
         if let Some(id) = envelope.correlation_id {
             return decode_answer(&id, text, false);
         }
         let kind = envelope.r#type.ok_or(DecodeError::NoType)?;
-        let whole = || serde_json::from_str::<&RawValue>(text).map_err(DecodeError::NotAnObject);
         match kind.as_ref() {
-            "register" => Ok(Self::Register(content("register", whole()?)?)),
+            "register" => Ok(Self::Register(content("register", text)?)),
             "heartbeat" => Ok(Self::Heartbeat(
                 serde_json::from_str(text).unwrap_or_default(),
             )),
@@ -83,13 +82,13 @@ impl AgentMessage {
                 })?;
                 decode_answer(&id, text, true)
             }
-            "error" => Ok(Self::Trouble(content("error", whole()?)?)),
+            "error" => Ok(Self::Trouble(content("error", text)?)),
             "stats" => {
                 let stats = envelope.stats.ok_or(DecodeError::Missing {
                     what: "stats",
                     field: "stats",
                 })?;
-                Ok(Self::HostStats(content("stats", stats)?))
+                Ok(Self::HostStats(content("stats", stats.get())?))
             }
             "event" => decode_event(
                 envelope.command.as_deref().unwrap_or_default(),
@@ -132,11 +131,8 @@ impl AgentMessage {
     }
 }
 
-fn content<'a, T: Deserialize<'a>>(
-    what: &'static str,
-    raw: &'a RawValue,
-) -> Result<T, DecodeError> {
-    serde_json::from_str(raw.get()).map_err(|source| DecodeError::Content { what, source })
+fn content<'a, T: Deserialize<'a>>(what: &'static str, text: &'a str) -> Result<T, DecodeError> {
+    lenient::object(text).map_err(|source| DecodeError::Content { what, source })
 }
 
 fn decode_answer(id: &str, text: &str, is_response: bool) -> Result<AgentMessage, DecodeError> {
@@ -149,7 +145,7 @@ fn decode_answer(id: &str, text: &str, is_response: bool) -> Result<AgentMessage
 
 fn decode_event(name: &str, payload: Option<&RawValue>) -> Result<AgentMessage, DecodeError> {
     let payload = |what| {
-        payload.ok_or(DecodeError::Missing {
+        payload.map(RawValue::get).ok_or(DecodeError::Missing {
             what,
             field: "payload",
         })

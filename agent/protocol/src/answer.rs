@@ -1,18 +1,18 @@
 //! Pure: the agent's answers to calls, in the two forms of the wire.
 
-use alloc::borrow::{Cow, ToOwned};
+use alloc::borrow::{Cow, ToOwned as _};
 use alloc::boxed::Box;
+use alloc::format;
 use alloc::string::String;
 use core::fmt;
 
-use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
+use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::agent_message::to_json;
 use crate::error::DecodeError;
 use crate::ids::{CallId, ContainerId};
-use crate::lenient;
+use crate::lenient::{self, Scalar};
 use crate::limits;
 use crate::text::Text;
 use crate::time::Timestamp;
@@ -52,7 +52,7 @@ pub struct OperationDone {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient_id"
+        deserialize_with = "lenient::container_id"
     )]
     pub container_id: Option<ContainerId>,
     /// `started`, `stopped`, `restarted`, `killed`, `paused`, `unpaused`, `renamed`.
@@ -120,11 +120,6 @@ impl OperationDone {
             ..Self::default()
         }
     }
-}
-
-fn lenient_id<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<ContainerId>, D::Error> {
-    let text = Option::<Cow<'de, str>>::deserialize(deserializer)?;
-    Ok(text.and_then(|text| ContainerId::new(text.into_owned()).ok()))
 }
 
 /// Why a call failed.
@@ -246,25 +241,23 @@ impl Answer {
 
     /// Reads an answer: `text` is a JSON object that has `correlation_id`, or type `response` and an `id`.
     ///
-    /// A truthy `error` is a failure whatever else is there; an object with neither `success` nor `payload` is one, too.
+    /// A truthy `error` is a failure whatever else is there; an object with neither `success` nor `payload` is one, too. The
+    /// fields of a flat answer may also be inside its `payload`. An answer whose fields are not as described is a failure, so
+    /// that who waits for it does not wait in vain.
     pub(crate) fn decode(id: CallId, text: &str, is_response: bool) -> Result<Self, DecodeError> {
-        let content = |source| DecodeError::Content {
+        let fields: Fields<'_> = lenient::object(text).map_err(|source| DecodeError::Content {
             what: "answer",
             source,
-        };
-        let fields: Fields<'_> = serde_json::from_str(text).map_err(content)?;
+        })?;
         let failure = fields.failure();
         if is_response {
             let outcome = failure.map_or_else(
-                || Ok(fields.payload.map_or_else(null, ToOwned::to_owned)),
+                || Ok(fields.payload.unwrap_or(RawValue::NULL).to_owned()),
                 Err,
             );
             return Ok(Self::Response { id, outcome });
         }
-        let outcome = match failure {
-            Some(failure) => Err(failure),
-            None => Ok(serde_json::from_str(text).map_err(content)?),
-        };
+        let outcome = failure.map_or_else(|| fields.done(text), Err);
         Ok(Self::Operation { id, outcome })
     }
 }
@@ -273,10 +266,6 @@ fn kind_word(failure: Option<&Failure>) -> Option<&'static str> {
     failure
         .and_then(|failure| failure.kind)
         .map(FailureKind::as_str)
-}
-
-fn null() -> Box<RawValue> {
-    RawValue::NULL.to_owned()
 }
 
 #[derive(Serialize)]
@@ -307,36 +296,59 @@ struct Flat<'a> {
 /// What tells success from failure in either form.
 #[derive(Deserialize)]
 struct Fields<'a> {
-    #[serde(default)]
-    error: Value,
-    #[serde(default)]
-    error_type: Value,
-    #[serde(default)]
-    success: Option<Value>,
     #[serde(borrow, default)]
+    error: Option<&'a RawValue>,
+    #[serde(borrow, default)]
+    error_type: Scalar<'a>,
+    #[serde(borrow, default)]
+    success: Scalar<'a>,
+    #[serde(borrow, default, deserialize_with = "lenient::present")]
     payload: Option<&'a RawValue>,
 }
 
 impl Fields<'_> {
     fn failure(&self) -> Option<Failure> {
-        let kind = self.error_type.as_str().and_then(FailureKind::from_str);
-        let is_told = match &self.error {
-            Value::Null => false,
-            Value::Bool(is_error) => *is_error,
-            Value::Number(number) => number.as_f64() != Some(0.0),
-            Value::String(text) => !text.is_empty(),
-            Value::Array(_) | Value::Object(_) => true,
-        };
-        if is_told {
-            return Some(Failure::new(self.error.as_str().unwrap_or_default(), kind));
+        let kind = self
+            .error_type
+            .clone()
+            .into_text()
+            .and_then(|text| FailureKind::from_str(&text));
+        if let Some(error) = self.error.and_then(told) {
+            return Some(Failure::new(&error, kind));
         }
         match (&self.success, self.payload) {
-            (None, None) => {
+            (Scalar::Null, None) => {
                 let error = "invalid response: neither success nor payload";
                 Some(Failure::new(error, Some(FailureKind::InvalidResponse)))
             }
-            (Some(Value::Bool(false)), _) => Some(Failure::new("", kind)),
-            (Some(_), _) | (None, Some(_)) => None,
+            (Scalar::Bool(false), _) => Some(Failure::new("", kind)),
+            (_, _) => None,
+        }
+    }
+
+    fn done(&self, whole: &str) -> Result<OperationDone, Failure> {
+        let payload = self.payload.map(RawValue::get);
+        let object = payload.filter(|payload| payload.starts_with('{'));
+        serde_json::from_str(object.unwrap_or(whole)).map_err(|error| {
+            let error = format!("invalid response: {error}");
+            Failure::new(&error, Some(FailureKind::InvalidResponse))
+        })
+    }
+}
+
+/// The text of an `error` that is truthy, as a DockMon backend (in Python) sees it; its JSON when it is no text.
+fn told(error: &RawValue) -> Option<Cow<'_, str>> {
+    let json = error.get();
+    match serde_json::from_str(json).unwrap_or_default() {
+        Scalar::Null | Scalar::Bool(false) | Scalar::Whole(0) => None,
+        Scalar::Float(0.0) => None,
+        Scalar::Text(text) => (!text.is_empty()).then_some(text),
+        Scalar::Compound if json[1..json.len() - 1].trim().is_empty() => None,
+        Scalar::Bool(true) | Scalar::Whole(_) | Scalar::Float(_) | Scalar::Compound => {
+            Some(Cow::Borrowed(json))
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -3,10 +3,13 @@
 use alloc::borrow::Cow;
 use alloc::string::{String, ToString as _};
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::error::DecodeError;
 use crate::ids::{AgentId, HostId};
+use crate::lenient;
+use crate::limits;
+use crate::text::Text;
 use crate::token::Token;
 
 /// The agent is let in.
@@ -17,8 +20,20 @@ pub struct AuthSuccess {
     /// The host's id with this server.
     pub host_id: HostId,
     /// What the agent presents from now on; it must be durable before anything else happens.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "token"
+    )]
     pub permanent_token: Option<Token>,
+}
+
+/// Reads an optional token; an empty one is absent, one of another charset is an error.
+fn token<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Token>, D::Error> {
+    lenient::name(deserializer)?
+        .filter(|text| !text.is_empty())
+        .map(|text| Token::new(text.into_owned()).map_err(de::Error::custom))
+        .transpose()
 }
 
 /// The first message a server sends: the answer to `register`.
@@ -30,14 +45,14 @@ pub enum AuthAnswer {
     Refused {
         /// What kind of refusal it is, as far as the text tells.
         refusal: Refusal,
-        /// The server's words.
+        /// The server's words, cleaned and cut as [`Text`] does it: they are for a log.
         error: String,
     },
 }
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient::name")]
     error: Option<Cow<'a, str>>,
 }
 
@@ -48,13 +63,12 @@ impl AuthAnswer {
     ///
     /// [`DecodeError`] when it is neither; the connection is of no use then.
     pub fn decode(text: &str) -> Result<Self, DecodeError> {
-        let envelope: Envelope<'_> =
-            serde_json::from_str(text).map_err(DecodeError::NotAnObject)?;
+        let envelope: Envelope<'_> = lenient::object(text).map_err(DecodeError::NotAnObject)?;
         if let Some(error) = envelope.error.filter(|error| !error.is_empty()) {
-            let refusal = Refusal::from_text(&error);
+            let error = Text::<{ limits::ERROR_LEN }>::cut(&error).to_string();
             return Ok(Self::Refused {
-                refusal,
-                error: error.into_owned(),
+                refusal: Refusal::from_text(&error),
+                error,
             });
         }
         let success = serde_json::from_str(text).map_err(|source| DecodeError::Content {
@@ -202,6 +216,8 @@ impl Refusal {
 
 #[cfg(test)]
 mod tests {
+    use alloc::format;
+
     use super::*;
 
     #[test]
@@ -226,6 +242,33 @@ mod tests {
     }
 
     #[test]
+    fn an_empty_permanent_token_is_none() {
+        for token in ["\"\"", "null", "7"] {
+            let text = format!(r#"{{"agent_id":"a-1","host_id":"h-1","permanent_token":{token}}}"#);
+            let answer = AuthAnswer::decode(&text).unwrap();
+            let AuthAnswer::Success(success) = answer else {
+                panic!("{text}: {answer:?}")
+            };
+            assert_eq!(success.permanent_token, None, "{text}");
+        }
+    }
+
+    #[test]
+    fn the_words_of_a_refusal_are_fit_for_one_line_of_a_log() {
+        let text = format!(
+            r#"{{"error":"token\nexpired\u001b[2J{}"}}"#,
+            "!".repeat(5000)
+        );
+        let answer = AuthAnswer::decode(&text).unwrap();
+        let AuthAnswer::Refused { refusal, error } = answer else {
+            panic!("{answer:?}")
+        };
+        assert_eq!(refusal, Refusal::TokenExpired);
+        assert_eq!(error.len(), limits::ERROR_LEN);
+        assert!(error.starts_with("tokenexpired[2J!"), "{error}");
+    }
+
+    #[test]
     fn an_answer_with_neither_ids_nor_error_is_an_error() {
         for bad in [
             "",
@@ -233,6 +276,8 @@ mod tests {
             "{}",
             r#"{"type":"auth_success","agent_id":7,"host_id":"h"}"#,
             r#"{"error":""}"#,
+            r#"["Invalid registration token"]"#,
+            r#"{"agent_id":"a","host_id":"h","permanent_token":"two words"}"#,
         ] {
             assert!(AuthAnswer::decode(bad).is_err(), "{bad}");
         }

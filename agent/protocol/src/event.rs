@@ -4,10 +4,9 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
 
 use crate::ids::ContainerId;
-use crate::lenient;
+use crate::lenient::{self, Scalar};
 use crate::limits;
 use crate::time::{self, Timestamp};
 
@@ -28,7 +27,7 @@ pub struct ContainerEvent {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "time::lenient"
+        deserialize_with = "time::optional"
     )]
     pub timestamp: Option<Timestamp>,
     /// The event's own details, such as `exitCode` of a `die`.
@@ -43,12 +42,10 @@ pub struct ContainerEvent {
 fn attributes<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<BTreeMap<String, String>, D::Error> {
-    let all = Option::<BTreeMap<String, Value>>::deserialize(deserializer)?.unwrap_or_default();
-    let texts = all.into_iter().filter_map(|(key, value)| match value {
-        Value::String(text) => Some((key, text)),
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_) => {
-            None
-        }
-    });
+    let all =
+        Option::<BTreeMap<String, Scalar<'de>>>::deserialize(deserializer)?.unwrap_or_default();
+    let texts = all
+        .into_iter()
+        .filter_map(|(key, value)| Some((key, value.into_text()?.into_owned())));
     Ok(texts.take(limits::EVENT_ATTRIBUTES).collect())
 }

@@ -3,9 +3,7 @@
 //! A DockMon backend looks at nothing but the type of a heartbeat. A Pilotfish server also reads the Engine's state from it, so
 //! that a state told once and lost on the way is told again with the next one.
 
-use alloc::string::String;
-
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Serialize};
 
 use crate::ids::ContainerId;
 use crate::lenient;
@@ -14,9 +12,9 @@ use crate::text::Text;
 
 /// A sign of life.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(from = "Fields", into = "Fields")]
 pub struct Heartbeat {
     /// How the Engine is, when the agent says so (a DockMon agent does not).
-    #[serde(flatten)]
     pub engine: Option<EngineState>,
 }
 
@@ -35,10 +33,15 @@ pub enum EngineState {
     },
 }
 
-/// The flat form of [`EngineState`] inside a heartbeat: `engine`, `engine_version`, `engine_error`.
-#[derive(Serialize, Deserialize)]
-struct EngineFields {
-    engine: String,
+/// A heartbeat's fields on the wire. Whatever is odd in them is unknown: a sign of life counts in any case.
+#[derive(Default, Serialize, Deserialize)]
+struct Fields {
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::text"
+    )]
+    engine: Option<Text<8>>,
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
@@ -53,36 +56,36 @@ struct EngineFields {
     engine_error: Option<Text<{ limits::ERROR_LEN }>>,
 }
 
-impl Serialize for EngineState {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let fields = match self.clone() {
-            Self::Up { version } => EngineFields {
-                engine: String::from("up"),
+impl From<Heartbeat> for Fields {
+    fn from(heartbeat: Heartbeat) -> Self {
+        match heartbeat.engine {
+            Some(EngineState::Up { version }) => Self {
+                engine: Some(Text::cut("up")),
                 engine_version: version,
                 engine_error: None,
             },
-            Self::Down { why } => EngineFields {
-                engine: String::from("down"),
+            Some(EngineState::Down { why }) => Self {
+                engine: Some(Text::cut("down")),
                 engine_version: None,
                 engine_error: Some(why),
             },
-        };
-        fields.serialize(serializer)
+            None => Self::default(),
+        }
     }
 }
 
-impl<'de> Deserialize<'de> for EngineState {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let fields = EngineFields::deserialize(deserializer)?;
-        match fields.engine.as_str() {
-            "up" => Ok(Self::Up {
+impl From<Fields> for Heartbeat {
+    fn from(fields: Fields) -> Self {
+        let engine = match fields.engine.as_ref().map(Text::as_str) {
+            Some("up") => Some(EngineState::Up {
                 version: fields.engine_version,
             }),
-            "down" => Ok(Self::Down {
+            Some("down") => Some(EngineState::Down {
                 why: fields.engine_error.unwrap_or_default(),
             }),
-            _ => Err(serde::de::Error::custom("engine is neither up nor down")),
-        }
+            Some(_) | None => None,
+        };
+        Self { engine }
     }
 }
 
@@ -95,18 +98,86 @@ pub struct Trouble {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "lenient_details"
+        deserialize_with = "lenient::text"
     )]
     pub details: Option<Text<{ limits::ERROR_LEN }>>,
     /// The container it is about.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::container_id"
+    )]
     pub container_id: Option<ContainerId>,
 }
 
-fn lenient_details<'de, D, const MAX: usize>(deserializer: D) -> Result<Option<Text<MAX>>, D::Error>
-where
-    D: Deserializer<'de>,
-{
-    let value = serde_json::Value::deserialize(deserializer)?;
-    Ok(value.as_str().and_then(Text::cut_if_any))
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::AgentMessage;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<EngineState>) {
+        let message = AgentMessage::decode(text).unwrap();
+        let AgentMessage::Heartbeat(heartbeat) = message else {
+            panic!("{text}: {message:?}")
+        };
+        assert_eq!(heartbeat.engine, expected, "{text}");
+    }
+
+    #[test]
+    fn a_heartbeat_tells_how_the_engine_is() {
+        check(
+            r#"{"type":"heartbeat","engine":"up","engine_version":"28.0.1"}"#,
+            Some(EngineState::Up {
+                version: Some(Text::cut("28.0.1")),
+            }),
+        );
+        check(
+            r#"{"engine_error":"no answer","engine":"down","type":"heartbeat"}"#,
+            Some(EngineState::Down {
+                why: Text::cut("no answer"),
+            }),
+        );
+    }
+
+    #[test]
+    fn a_state_told_without_its_details_is_still_told() {
+        for version in ["", r#","engine_version":7"#, r#","engine_version":null"#] {
+            let text = alloc::format!(r#"{{"type":"heartbeat","engine":"up"{version}}}"#);
+            check(&text, Some(EngineState::Up { version: None }));
+        }
+        check(
+            r#"{"type":"heartbeat","engine":"down","engine_error":{}}"#,
+            Some(EngineState::Down {
+                why: Text::default(),
+            }),
+        );
+    }
+
+    #[test]
+    fn a_heartbeat_with_an_odd_engine_is_a_heartbeat() {
+        for text in [
+            r#"{"type":"heartbeat"}"#,
+            r#"{"type":"heartbeat","engine":7}"#,
+            r#"{"type":"heartbeat","engine":null}"#,
+            r#"{"type":"heartbeat","engine":"sideways"}"#,
+            r#"{"type":"heartbeat","engine":"upside down"}"#,
+            r#"{"type":"heartbeat","engine":{"up":[true]},"timestamp":7}"#,
+            r#"{"type":"heartbeat","engine":"up","engine":"down"}"#,
+        ] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn trouble_is_told_whatever_container_it_names() {
+        for id in ["null", "7", "\"web\"", "\"0123\""] {
+            let text = alloc::format!(r#"{{"type":"error","error":"e","container_id":{id}}}"#);
+            let message = AgentMessage::decode(&text).unwrap();
+            let AgentMessage::Trouble(trouble) = message else {
+                panic!("{text}: {message:?}")
+            };
+            assert_eq!(trouble.container_id, None, "{text}");
+        }
+    }
 }

@@ -65,7 +65,7 @@ pub struct ContainerListing {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "time::lenient"
+        deserialize_with = "time::optional"
     )]
     pub started_at: Option<Timestamp>,
 }

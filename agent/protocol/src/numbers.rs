@@ -65,7 +65,7 @@ impl Percent {
     #[must_use]
     pub fn round(value: f64) -> Option<Self> {
         let tenths = value * 10.0 + 0.5;
-        if !(0.5..f64::from(u32::MAX)).contains(&tenths) {
+        if !(0.5..f64::from(u32::MAX) + 1.0).contains(&tenths) {
             return None;
         }
         #[expect(
@@ -123,6 +123,7 @@ mod tests {
             (12.34, 123),
             (12.35, 124),
             (200.0, 2000),
+            (429_496_729.5, u32::MAX),
         ] {
             assert_eq!(
                 Percent::round(value),
@@ -130,7 +131,7 @@ mod tests {
                 "{value}"
             );
         }
-        for bad in [-0.1, f64::NAN, f64::INFINITY, 1e12] {
+        for bad in [-0.1, f64::NAN, f64::INFINITY, 429_496_729.6, 1e12] {
             assert_eq!(Percent::round(bad), None, "{bad}");
         }
     }

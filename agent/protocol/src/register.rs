@@ -8,11 +8,11 @@ use alloc::string::String;
 use alloc::vec::Vec;
 use core::net::IpAddr;
 
+use serde::de::{self, IntoDeserializer as _, value::StrDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
-use serde_json::Value;
 
 use crate::ids::EngineId;
-use crate::lenient;
+use crate::lenient::{self, Scalar};
 use crate::limits;
 use crate::numbers::{CpuCount, MemoryBytes};
 use crate::text::Text;
@@ -191,7 +191,11 @@ pub enum HostnameSource {
 fn lenient_source<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<HostnameSource>, D::Error> {
-    Ok(HostnameSource::deserialize(Value::deserialize(deserializer)?).ok())
+    let name = lenient::name(deserializer)?;
+    Ok(name.and_then(|name| {
+        let name: StrDeserializer<'_, de::value::Error> = name.as_ref().into_deserializer();
+        HostnameSource::deserialize(name).ok()
+    }))
 }
 
 /// What an agent can do, by name. Keys are free: this is where an extension announces itself.
@@ -225,10 +229,10 @@ impl Capabilities {
 
 impl<'de> Deserialize<'de> for Capabilities {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        let all = BTreeMap::<String, Value>::deserialize(deserializer)?;
+        let all = BTreeMap::<String, Scalar<'de>>::deserialize(deserializer)?;
         let known = all
             .into_iter()
-            .filter_map(|(key, value)| Some((key, lenient::switch(&value)?)));
+            .filter_map(|(key, value)| Some((key, value.switch()?)));
         Ok(Self(known.take(limits::CAPABILITIES).collect()))
     }
 }

@@ -6,11 +6,10 @@ use alloc::string::{String, ToString as _};
 use core::time::Duration;
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 use serde_json::value::RawValue;
 
 use crate::ids::ContainerId;
-use crate::lenient::{switch, whole_number};
+use crate::lenient::{self, Scalar};
 use crate::limits;
 
 /// Something to do with one container (`container_operation`).
@@ -117,14 +116,14 @@ struct Payload<'a> {
     action: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     container_id: Option<Cow<'a, str>>,
-    #[serde(default)]
-    timeout: Value,
-    #[serde(default)]
-    force: Value,
+    #[serde(borrow, default)]
+    timeout: Scalar<'a>,
+    #[serde(borrow, default)]
+    force: Scalar<'a>,
     #[serde(borrow, default)]
     new_name: Option<Cow<'a, str>>,
-    #[serde(default)]
-    tail: Value,
+    #[serde(borrow, default)]
+    tail: Scalar<'a>,
 }
 
 impl Operation {
@@ -135,12 +134,14 @@ impl Operation {
     /// The text of the answer: what in the payload is wrong and what would be right.
     pub fn from_payload(payload: Option<&RawValue>) -> Result<Self, String> {
         let raw = payload.map_or("null", RawValue::get);
-        let payload: Payload<'_> = serde_json::from_str(raw)
+        let payload: Payload<'_> = lenient::object(raw)
             .map_err(|error| format!("invalid payload of container_operation: {error}"))?;
         let action = payload
             .action
             .ok_or_else(|| "payload lacks action".to_owned())?;
-        let timeout = whole_number(&payload.timeout)
+        let timeout = payload
+            .timeout
+            .whole_number()
             .map(Duration::from_secs)
             .map(|t| t.min(limits::STOP_TIMEOUT));
         let kind = match action.as_ref() {
@@ -151,7 +152,7 @@ impl Operation {
             "pause" => OperationKind::Pause,
             "unpause" => OperationKind::Unpause,
             "remove" => OperationKind::Remove {
-                force: switch(&payload.force).unwrap_or(false),
+                force: payload.force.switch().unwrap_or(false),
             },
             "rename" => OperationKind::Rename {
                 new_name: new_name(payload.new_name)?,
@@ -172,11 +173,10 @@ impl Operation {
 }
 
 /// Reads the number of log lines; what is no number gets the default, as a DockMon agent does it.
-fn tail(value: &Value) -> u32 {
-    let number = if value.is_number() {
-        whole_number(value)
-    } else {
-        None
+fn tail(value: &Scalar<'_>) -> u32 {
+    let number = match value {
+        Scalar::Whole(_) | Scalar::Float(_) => value.whole_number(),
+        Scalar::Null | Scalar::Bool(_) | Scalar::Text(_) | Scalar::Compound => None,
     };
     number
         .map_or(limits::LOG_TAIL_DEFAULT_LINES, |n| {

@@ -10,6 +10,7 @@ use crate::agent_message::to_json;
 use crate::answer::AnswerForm;
 use crate::error::DecodeError;
 use crate::ids::CallId;
+use crate::lenient;
 use crate::request::{Command, Operation};
 use crate::text::Text;
 
@@ -50,13 +51,13 @@ pub enum ServerMessage {
 
 #[derive(Deserialize)]
 struct Envelope<'a> {
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient::name")]
     r#type: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient::name")]
     command: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient::name")]
     id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
+    #[serde(borrow, default, deserialize_with = "lenient::name")]
     correlation_id: Option<Cow<'a, str>>,
     #[serde(borrow, default)]
     payload: Option<&'a RawValue>,
@@ -69,8 +70,7 @@ impl ServerMessage {
     ///
     /// [`DecodeError`] when `text` is no JSON object or has no type. The connection can go on.
     pub fn decode(text: &str) -> Result<Self, DecodeError> {
-        let envelope: Envelope<'_> =
-            serde_json::from_str(text).map_err(DecodeError::NotAnObject)?;
+        let envelope: Envelope<'_> = lenient::object(text).map_err(DecodeError::NotAnObject)?;
         let kind = envelope.r#type.ok_or(DecodeError::NoType)?;
         let unknown = || Self::Unknown {
             kind: Text::cut(&kind),

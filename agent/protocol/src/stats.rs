@@ -79,7 +79,7 @@ pub struct ContainerStats {
     #[serde(
         default,
         skip_serializing_if = "Option::is_none",
-        deserialize_with = "time::lenient"
+        deserialize_with = "time::optional"
     )]
     pub timestamp: Option<Timestamp>,
 }

@@ -2,10 +2,11 @@
 
 use alloc::borrow::Cow;
 use alloc::format;
-use alloc::string::String;
 use core::fmt;
 
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de};
+
+use crate::lenient;
 
 const MS_PER_DAY: i64 = 86_400_000;
 
@@ -61,8 +62,9 @@ impl Timestamp {
         let offset_minutes = match bytes.get(offset_at)? {
             b'Z' | b'z' if bytes.len() == offset_at + 1 => 0,
             sign @ (b'+' | b'-') if bytes.len() == offset_at + 6 && is(offset_at + 3, b":") => {
-                let minutes = number(offset_at + 1, offset_at + 3)? * 60
-                    + number(offset_at + 4, offset_at + 6)?;
+                let hours = number(offset_at + 1, offset_at + 3).filter(|h| *h < 24)?;
+                let minutes = number(offset_at + 4, offset_at + 6).filter(|m| *m < 60)?;
+                let minutes = hours * 60 + minutes;
                 if *sign == b'-' { -minutes } else { minutes }
             }
             _ => return None,
@@ -165,10 +167,10 @@ impl<'de> Deserialize<'de> for Timestamp {
 }
 
 /// Reads an optional instant; text that is none is absent.
-pub(crate) fn lenient<'de, D: Deserializer<'de>>(
+pub(crate) fn optional<'de, D: Deserializer<'de>>(
     deserializer: D,
 ) -> Result<Option<Timestamp>, D::Error> {
-    let text = Option::<String>::deserialize(deserializer)?;
+    let text = lenient::name(deserializer)?;
     Ok(text.and_then(|text| Timestamp::parse(&text)))
 }
 
@@ -208,6 +210,8 @@ mod tests {
             "2026-11-23T24:00:00Z",
             "2026-11-23T21:05:00.Z",
             "2026-11-23T21:05:00+0100",
+            "2026-11-23T21:05:00+24:00",
+            "2026-11-23T21:05:00-01:60",
             "2026-11-23T21:05:00Zx",
             "+026-11-23T21:05:00Z",
         ] {

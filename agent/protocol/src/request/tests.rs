@@ -73,7 +73,8 @@ fn a_new_name_is_checked_before_the_engine_sees_it() {
 #[test]
 fn every_unusable_payload_has_an_answer_that_names_what_is_wrong() {
     check("7", Err("container_operation"));
-    check("[]", Err("lacks action"));
+    check("[]", Err("not an object"));
+    check("{}", Err("lacks action"));
     check(r#"{"container_id":"0123456789ab"}"#, Err("lacks action"));
     check(r#"{"action":"start"}"#, Err("lacks container_id"));
     check(
