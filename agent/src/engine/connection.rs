@@ -41,18 +41,12 @@ pub struct Engine {
 #[derive(Debug)]
 struct Shared {
     endpoint: Endpoint,
-    /// What was negotiated with the Engine that answered last; `None` before the first answer and after a connection failed.
-    negotiated: Cell<Option<Negotiated>>,
+    /// What was agreed on with the Engine that answered last; `None` before the first answer and after a connection failed.
+    api: Cell<Option<ApiVersion>>,
     /// Told after each call whether the Engine was there; `None` when nobody follows.
     heard: RefCell<Option<async_channel::Sender<Heard>>>,
     /// What completes the container list.
     additions: RefCell<Additions>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Negotiated {
-    api: ApiVersion,
-    is_podman: bool,
 }
 
 /// What a call taught about the Engine's being there.
@@ -152,26 +146,11 @@ impl Engine {
         Self {
             shared: Rc::new(Shared {
                 endpoint,
-                negotiated: Cell::new(None),
+                api: Cell::new(None),
                 heard: RefCell::new(None),
                 additions: RefCell::default(),
             }),
         }
-    }
-
-    /// Where this Engine is looked for.
-    #[must_use]
-    pub fn endpoint(&self) -> &Endpoint {
-        &self.shared.endpoint
-    }
-
-    /// Tells whether the Engine that answered last is Podman; `false` before the first answer.
-    #[must_use]
-    pub fn is_podman(&self) -> bool {
-        self.shared
-            .negotiated
-            .get()
-            .is_some_and(|negotiated| negotiated.is_podman)
     }
 
     /// Reads the Engine's version and agrees on the API version that calls use from now on.
@@ -181,15 +160,19 @@ impl Engine {
     /// # Errors
     ///
     /// [`EngineError`], above all [`EngineError::Connect`] and [`EngineError::NoCommonVersion`].
-    pub async fn negotiate(&self) -> Result<EngineVersion, EngineError> {
+    pub async fn negotiate(&self) -> Result<ApiVersion, EngineError> {
         let op = Op::ReadVersion;
-        let version: EngineVersion = parse(op, &self.call_unversioned(op, "/version").await?)?;
-        let api = version.negotiate()?;
-        let is_podman = version.is_podman();
-        self.shared
-            .negotiated
-            .set(Some(Negotiated { api, is_podman }));
-        Ok(version)
+        let engine: EngineVersion = parse(op, &self.call_unversioned(op, "/version").await?)?;
+        let api = engine.negotiate()?;
+        self.shared.api.set(Some(api));
+        let name = if engine.is_podman() {
+            "Podman"
+        } else {
+            "Docker"
+        };
+        let (version, endpoint) = (&engine.version, &self.shared.endpoint);
+        log::debug!("{name} {version} at {endpoint}: API {api}");
+        Ok(api)
     }
 
     /// Asks whether the Engine is there: `GET /_ping`.
@@ -213,10 +196,10 @@ impl Engine {
 
     /// The API version agreed on, agreed on now if need be.
     pub(super) async fn api(&self) -> Result<ApiVersion, EngineError> {
-        if let Some(negotiated) = self.shared.negotiated.get() {
-            return Ok(negotiated.api);
+        match self.shared.api.get() {
+            Some(api) => Ok(api),
+            None => self.negotiate().await,
         }
-        self.negotiate().await?.negotiate()
     }
 
     /// Makes one request and reads the answer as JSON.
@@ -279,7 +262,7 @@ impl Engine {
         // The Engine was exchanged for another one between two calls.
         if matches!(&first, Err(EngineError::Status { code: 400, message, .. }) if message.contains("client version"))
         {
-            let api = self.negotiate().await?.negotiate()?;
+            let api = self.negotiate().await?;
             return self.exchange(op, method, &format!("/v{api}{path}")).await;
         }
         first
@@ -289,7 +272,7 @@ impl Engine {
     pub(super) fn learn(&self, failed: Option<&EngineError>) {
         let heard = match failed {
             Some(error) if error.is_unreachable() => {
-                self.shared.negotiated.set(None);
+                self.shared.api.set(None);
                 Heard::Nothing
             }
             Some(_) | None => Heard::Answer,

@@ -201,15 +201,13 @@ impl EventStream {
                 .await
                 .map_err(|source| EngineError::Framing { op, source })?;
             let Some(piece) = piece else { return Ok(None) };
+            let skipped = self.lines.skipped();
             let events = &mut self.events;
             self.lines
                 .push(&piece, |line| events.extend(EngineEvent::parse(line)));
+            if self.lines.skipped() > skipped {
+                log::debug!("{op}: skipped an event above {EVENT_LINE_BYTES} bytes");
+            }
         }
-    }
-
-    /// How many lines were too long to be read.
-    #[must_use]
-    pub fn skipped(&self) -> u64 {
-        self.lines.skipped()
     }
 }

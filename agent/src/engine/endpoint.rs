@@ -67,6 +67,7 @@ impl Endpoint {
         Self::find_among(&DEFAULT_SOCKETS.map(Path::new)).await
     }
 
+    /// `paths` holds at least one.
     async fn find_among(paths: &[&Path]) -> Self {
         for path in paths {
             if accepts(path).await {
@@ -74,9 +75,7 @@ impl Endpoint {
             }
         }
         let existing = paths.iter().find(|path| path.exists());
-        let path = existing
-            .or(paths.first())
-            .map_or(Path::new("/"), |path| path);
+        let path = existing.unwrap_or(&paths[0]);
         Self::Unix(path.to_path_buf())
     }
 }

@@ -75,33 +75,7 @@ pub enum EngineError {
     },
 }
 
-/// Whether the same request may succeed later.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Retry {
-    /// Yes, without anybody changing anything.
-    Later,
-    /// No: the request, the Engine or the agent has to change.
-    Never,
-}
-
 impl EngineError {
-    /// Tells whether the same request may succeed later.
-    #[must_use]
-    pub fn retry(&self) -> Retry {
-        match self {
-            // A socket that may not be opened is not opened later either.
-            Self::Connect { source, .. } if source.kind() == io::ErrorKind::PermissionDenied => {
-                Retry::Never
-            }
-            Self::Connect { .. } | Self::Framing { .. } | Self::Timeout { .. } => Retry::Later,
-            Self::Status { code: 500.., .. } => Retry::Later,
-            Self::Status { .. }
-            | Self::TooLarge { .. }
-            | Self::Json { .. }
-            | Self::NoCommonVersion { .. } => Retry::Never,
-        }
-    }
-
     /// Tells whether the Engine may be gone or hung, so that it is worth asking whether it is there at all.
     #[must_use]
     pub fn is_unreachable(&self) -> bool {
@@ -178,18 +152,6 @@ mod tests {
         check("page not found\n", "page not found");
         check("", "the Engine answered with status 404");
         check("{\"message\":\"\"}", "the Engine answered with status 404");
-    }
-
-    #[test]
-    fn permission_denied_is_never_retried() {
-        assert_eq!(
-            connect(io::ErrorKind::PermissionDenied).retry(),
-            Retry::Never
-        );
-        assert_eq!(
-            connect(io::ErrorKind::ConnectionRefused).retry(),
-            Retry::Later
-        );
     }
 
     #[test]

@@ -12,7 +12,6 @@ use super::containers::EventStream;
 use super::error::EngineError;
 use super::events::EngineEvent;
 use super::events::cursor::EventCursor;
-use super::version::EngineVersion;
 use super::watch::{Input, Output, Watch};
 use crate::clock;
 
@@ -23,10 +22,7 @@ const HEARD_QUEUE: usize = 4;
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum EngineNews {
     /// It is up: at the start, or after it was down. What was known of its containers may be old.
-    Up {
-        /// What it said about itself.
-        version: EngineVersion,
-    },
+    Up,
     /// It is down, said once.
     Down {
         /// The reason, for a person.
@@ -52,16 +48,11 @@ pub async fn follow(engine: &Engine, news: &Sender<EngineNews>) {
     let mut watch = Watch::new();
     let mut cursor = EventCursor::new(clock::unix_ms().saturating_mul(1_000_000));
     let mut stream: Option<EventStream> = None;
-    let mut version: Option<EngineVersion> = None;
     loop {
         while let Some(output) = watch.poll_output() {
             match output {
                 Output::Negotiate => {
-                    let asked = engine
-                        .negotiate()
-                        .await
-                        .map(|answer| version = Some(answer));
-                    answer(&mut watch, &heard, asked);
+                    answer(&mut watch, &heard, engine.negotiate().await.map(drop));
                 }
                 Output::Ping => answer(&mut watch, &heard, engine.ping().await),
                 Output::OpenEvents => {
@@ -77,9 +68,7 @@ pub async fn follow(engine: &Engine, news: &Sender<EngineNews>) {
                 }
                 Output::CloseEvents => stream = None,
                 Output::ReportUp => {
-                    if let Some(version) = version.clone()
-                        && news.send(EngineNews::Up { version }).await.is_err()
-                    {
+                    if news.send(EngineNews::Up).await.is_err() {
                         return;
                     }
                 }

@@ -75,8 +75,12 @@ impl Sampler {
         }
     }
 
-    /// Samples for ever; ends early when the receiver of `samples` is gone. A slow receiver slows the sampling.
+    /// Samples for ever; ends early when the receiver of `samples` is gone. A slow receiver slows the sampling. May be dropped and run
+    /// again, but not twice at a time.
     pub async fn run(&self, engine: &Engine, samples: &Sender<ContainerStats>) {
+        // A run before may have been dropped while it waited for the Engine.
+        let shared = &self.shared;
+        shared.borrow_mut().schedule.give_back_all(clock::now());
         // Two at a time: the Engine works a while for each, and one that hangs must not hold up all.
         zip(self.work(engine, samples), self.work(engine, samples)).await;
     }

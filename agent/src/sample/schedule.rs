@@ -54,6 +54,15 @@ impl Schedule {
         }
     }
 
+    /// Makes containers that were taken and never given back due at once.
+    pub fn give_back_all(&mut self, now: Instant) {
+        for due in self.due_at.values_mut() {
+            if *due == Due::Taken {
+                *due = Due::At(now);
+            }
+        }
+    }
+
     /// Forgets a container.
     pub fn remove(&mut self, id: &ContainerId) {
         self.due_at.remove(id);
@@ -192,6 +201,16 @@ mod tests {
         schedule.done(&id(1), now);
         assert!(!schedule.contains(&id(1)));
         assert_eq!(schedule.deadline(), None);
+    }
+
+    #[test]
+    fn a_container_whose_sampling_was_given_up_is_due_again() {
+        let now = start();
+        let mut schedule = Schedule::new(now);
+        schedule.add(&id(1), now);
+        schedule.take(now).unwrap();
+        schedule.give_back_all(now);
+        assert_eq!(schedule.take(now), Some(id(1)));
     }
 
     #[test]

@@ -1,3 +1,5 @@
+//! A scripted Engine on a real socket: what is sent to it and what its answers become.
+
 use std::path::PathBuf;
 
 use futures_lite::future::block_on;
@@ -250,7 +252,6 @@ fn events_come_one_by_one_and_the_end_of_the_stream_is_told() {
         while let Some(event) = stream.next().await.unwrap() {
             actions.push(event.event.action);
         }
-        assert_eq!(stream.skipped(), 1);
         actions
     });
     assert_eq!(actions, ["create", "start"]);

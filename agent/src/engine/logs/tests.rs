@@ -1,3 +1,5 @@
+//! Logs, cut anywhere and damaged in every way.
+
 use proptest::prelude::*;
 
 use super::*;

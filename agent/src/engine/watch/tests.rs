@@ -1,3 +1,5 @@
+//! The watch as scripts of what happens and when.
+
 use super::*;
 
 /// A watch with a clock that only moves when told to.

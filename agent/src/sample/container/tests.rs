@@ -1,3 +1,5 @@
+//! Recorded and written stats of cgroup v1 and v2, and counters that misbehave.
+
 use super::*;
 
 fn id() -> ContainerId {

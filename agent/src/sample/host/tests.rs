@@ -1,3 +1,5 @@
+//! Recorded files of /proc, damaged ones, and counters that misbehave.
+
 use std::time::Duration;
 
 use super::*;
