@@ -96,13 +96,18 @@ impl Program {
 
     /// The last lines of both outputs, for a message about a failure.
     pub fn tail(&self) -> String {
+        self.tail_where(|_| true)
+    }
+
+    /// As [`Program::tail`], of the lines that are wanted.
+    pub fn tail_where(&self, is_wanted: impl Fn(&str) -> bool) -> String {
         let mut text = format!("--- {} ", self.name);
         if let Some(status) = self.ended {
             text.push_str(&format!("({status}) "));
         }
         text.push_str("---\n");
         for output in [self.stdout(), self.stderr()] {
-            let lines: Vec<&str> = output.lines().collect();
+            let lines: Vec<&str> = output.lines().filter(|line| is_wanted(line)).collect();
             for line in &lines[lines.len().saturating_sub(TAIL_LINES)..] {
                 text.push_str(line);
                 text.push('\n');

@@ -199,11 +199,12 @@ impl Server {
         self.program.as_mut().context("the server is stopped")
     }
 
-    /// The end of its output.
+    /// The end of its output, without the questions that a waiting test asks over and over.
     pub fn tail(&self) -> String {
-        self.program
-            .as_ref()
-            .map_or_else(|| "the server is stopped".to_owned(), Program::tail)
+        self.program.as_ref().map_or_else(
+            || "the server is stopped".to_owned(),
+            |program| program.tail_where(|line| !line.contains(" GET /api/v1/")),
+        )
     }
 
     /// Asks it to end and expects that it does so in order.
