@@ -70,7 +70,7 @@ pub(super) async fn engine(
                 }
             };
             match told.or(ask_again).await {
-                Some(EngineNews::Up { .. }) => is_unknown = true,
+                Some(EngineNews::Up) => is_unknown = true,
                 Some(EngineNews::Down { why }) => {
                     is_unknown = false;
                     sampler.keep_only(std::iter::empty());

@@ -8,6 +8,7 @@ use pilotfish_protocol::{ContainerId, limits};
 use smol::net::unix::UnixListener;
 
 use super::*;
+use crate::engine::follow::{EngineNews, follow};
 use crate::engine::logs::LogText;
 
 const VERSION: &str = r#"{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12"}"#;
@@ -258,5 +259,45 @@ fn events_come_one_by_one_and_the_end_of_the_stream_is_told() {
     assert_eq!(
         requests[1],
         "GET /v1.41/events?since=7.000000001&filters=%7B%22type%22%3A%5B%22container%22%5D%7D HTTP/1.1"
+    );
+}
+
+#[test]
+fn following_tells_up_then_what_happens_once_then_down() {
+    let id = "a".repeat(64);
+    let line =
+        format!(r#"{{"Type":"container","Action":"start","Actor":{{"ID":"{id}"}},"timeNano":7}}"#);
+    let answers = [ok(VERSION), ok(&format!("{line}\n{line}\n"))];
+    let (told, requests) = play(&answers, async |engine: &Engine| {
+        let (sender, news) = async_channel::bounded(1);
+        let read = async {
+            let mut told = Vec::new();
+            while told.len() < 3 {
+                told.push(news.recv().await.unwrap());
+            }
+            told
+        };
+        let follow = async {
+            follow(engine, &sender).await;
+            Vec::new()
+        };
+        or(read, follow).await
+    });
+    let [
+        EngineNews::Up,
+        EngineNews::Event(event),
+        EngineNews::Down { why },
+    ] = &told[..]
+    else {
+        panic!("{told:?}");
+    };
+    assert_eq!(
+        (event.action.as_str(), event.container_id.as_str()),
+        ("start", id.as_str())
+    );
+    assert!(why.starts_with("cannot open Engine socket"), "{why}");
+    assert!(
+        requests[1].starts_with("GET /v1.41/events?since="),
+        "{requests:?}"
     );
 }
