@@ -158,4 +158,13 @@ mod tests {
         assert!(additions.started.is_empty() && additions.digests.is_empty());
         assert_eq!(additions.missing(&list), asked);
     }
+
+    #[test]
+    fn a_recorded_list_is_read() {
+        let recorded = include_str!("fixtures/list.json");
+        let list: Vec<ContainerListing> = serde_json::from_str(recorded).unwrap();
+        let names: Vec<_> = list.iter().map(ContainerListing::name).collect();
+        assert_eq!(names, ["neverrun", "tty", "web"]);
+        assert_eq!(list[2].labels["a"], "b");
+    }
 }
