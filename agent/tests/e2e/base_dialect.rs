@@ -40,6 +40,7 @@ struct Session {
     peer: Peer,
     register: Value,
     agent: Agent,
+    calls: u32,
 }
 
 impl Session {
@@ -60,12 +61,19 @@ impl Session {
             peer,
             register,
             agent,
+            calls: 0,
         })
+    }
+
+    /// A correlation of the form that a backend gives.
+    fn next_id(&mut self) -> String {
+        self.calls += 1;
+        format!("00000000-0000-4000-8000-{:012}", self.calls)
     }
 
     /// Sends a `command` and answers its response.
     fn command(&mut self, name: &str, payload: Option<Value>) -> Result<Value> {
-        let id = format!("id of {name}");
+        let id = self.next_id();
         let mut command =
             json!({ "type": "command", "command": name, "id": id, "correlation_id": id });
         if let Some(payload) = payload {
@@ -80,7 +88,7 @@ impl Session {
 
     /// Sends a `container_operation` and answers the flat answer.
     fn operation(&mut self, payload: &Value) -> Result<Value> {
-        let id = format!("id of {payload}");
+        let id = self.next_id();
         self.peer.send(&json!({
             "type": "container_operation", "payload": payload, "id": id, "correlation_id": id,
         }))?;
