@@ -16,13 +16,19 @@ use pilotfish_protocol::{
 
 use crate::command::Call;
 use crate::command::desk::Desk;
+use crate::logging::rate_gate::RateGate;
 use crate::store::Enrolment;
 use crate::uplink::credentials::Credentials;
-use crate::uplink::machine::{Input, Uplink};
+use crate::uplink::machine::Uplink;
 use crate::uplink::outbox::Outbox;
+use crate::uplink::signals::Input;
 
 /// How long an enrolled agent waits for its Engine before it dials, so that the registration tells what the Engine says.
 const ENGINE_WAIT: Duration = Duration::from_secs(2);
+
+/// Log lines about messages that make no sense, per [`ODD_PERIOD`]: a hostile server must not fill the card.
+const ODD_MESSAGES: u32 = 5;
+const ODD_PERIOD: Duration = Duration::from_secs(60);
 
 /// Both clocks, read at the same time.
 #[derive(Clone, Copy, Debug)]
@@ -145,6 +151,8 @@ pub struct Agent {
     engine_id: Option<EngineId>,
     engine: Engine,
     own_container: Option<ContainerId>,
+    /// For log lines that the server can cause.
+    odd_messages: RateGate,
     desk: Desk<Call>,
     outbox: Outbox,
     number: ConnectionNumber,
@@ -178,6 +186,7 @@ impl Agent {
             engine_id,
             engine: Engine::Unknown,
             own_container,
+            odd_messages: RateGate::new(ODD_MESSAGES, ODD_PERIOD),
             desk: Desk::default(),
             outbox: Outbox::default(),
             number: 0,

@@ -5,5 +5,6 @@ pub mod credentials;
 pub mod dial;
 pub mod machine;
 pub mod outbox;
+pub mod signals;
 pub mod socket;
 pub mod tls;

@@ -34,8 +34,22 @@ impl Agent {
                 self.answer_failed(form, id, Failure::new(&why, Some(kind)), now);
             }
             // There is nobody to answer.
-            Ok(ServerMessage::Unknown { kind }) => log::debug!("message of unknown type {kind}"),
-            Err(error) => log::debug!("message not understood: {}", Chain(&error)),
+            Ok(ServerMessage::Unknown { kind }) => {
+                self.note_odd_message(
+                    &format!("nobody to answer, or of unknown type: {kind}"),
+                    now,
+                );
+            }
+            Err(error) => self.note_odd_message(&Chain(&error).to_string(), now),
+        }
+    }
+
+    fn note_odd_message(&mut self, what: &str, now: Now) {
+        if let Some(allowed) = self.odd_messages.allow(now.at) {
+            log::info!(
+                "message of the server not taken: {what} ({} more before)",
+                allowed.suppressed
+            );
         }
     }
 

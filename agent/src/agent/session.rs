@@ -6,7 +6,7 @@ use pilotfish_protocol::{AgentMessage, AuthSuccess, Heartbeat, Refusal, Text, To
 
 use super::{Action, Agent, Engine, Now};
 use crate::store::Enrolment;
-use crate::uplink::machine::{Input, Output};
+use crate::uplink::signals::{Input, Output};
 
 /// How long to wait before an enrolment that could not be made durable is tried again.
 const KEEP_AGAIN_AFTER: Duration = Duration::from_secs(5);

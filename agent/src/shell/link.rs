@@ -13,7 +13,7 @@ use super::observe::tell;
 use crate::agent::{ConnectionNumber, Event};
 use crate::chain::Chain;
 use crate::uplink::dial::Dialer;
-use crate::uplink::machine::Input;
+use crate::uplink::signals::Input;
 use crate::uplink::socket::{self, Outgoing, Told};
 
 /// Messages handed over and not written yet: one of the outbox, pings, a close frame.

@@ -17,7 +17,7 @@ use async_tungstenite::{WebSocketReceiver, WebSocketSender};
 use futures_lite::{FutureExt as _, StreamExt as _};
 
 use super::dial::{Connection, Stream};
-use super::machine::Input;
+use super::signals::Input;
 use crate::chain::Chain;
 
 /// How often the bytes of a message under way are looked at.

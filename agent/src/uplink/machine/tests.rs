@@ -1,5 +1,7 @@
 //! The link as scripts of inputs and times.
 
+use pilotfish_protocol::Refusal;
+
 use super::*;
 
 const SUCCESS: &str =
