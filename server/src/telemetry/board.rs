@@ -1,0 +1,466 @@
+//! What is known now, shared by all sessions and viewers: one lock around the pure parts, never held while waiting.
+//!
+//! Every change goes the same way: the fleet takes it, viewers are told, and what is worth keeping goes into the journal, which
+//! [`Board::flush`] writes to the store.
+
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use pilotfish_protocol::{
+    ContainerEvent, ContainerListing, ContainerStats, EngineState, HostId, HostStats, Trouble,
+};
+
+use crate::app::App;
+use crate::clock;
+use crate::store::agents::AgentRecord;
+use crate::store::events::{EventRecord, Subject as About};
+use crate::store::hosts::HostRecord;
+use crate::store::{Store, StoreError, agents, events, hosts};
+use crate::telemetry::fanout::{Fanout, Next, Subject, ViewerId, Wake};
+use crate::telemetry::fleet::{Agent, EngineChange, Facts, Fleet, SessionId, System};
+use crate::telemetry::journal::Journal;
+use crate::telemetry::notable;
+use crate::telemetry::view::{
+    ContainerStatsView, ContainerView, EventView, HostStatsView, HostView, Live,
+};
+
+/// What is known now.
+#[derive(Debug, Default)]
+pub struct Board {
+    state: Mutex<State>,
+    /// One flush at a time, so that who waits for it sees all events before written.
+    flushing: smol::lock::Mutex<()>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    fleet: Fleet,
+    fanout: Fanout,
+    journal: Journal,
+}
+
+/// What a session's report led to, as far as the session must know.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Noted {
+    /// The container list is not up to date any more.
+    pub is_list_old: bool,
+}
+
+impl Board {
+    /// Loads every host, offline, and goes on with the numbers of the events.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub fn load(&self, store: &Store) -> Result<(), StoreError> {
+        let all_hosts = hosts::list(store)?;
+        let mut all_agents: std::collections::BTreeMap<_, _> = agents::list(store)?
+            .into_iter()
+            .map(|(agent, heard)| (agent.host_id.clone(), (agent, heard)))
+            .collect();
+        let last_event = events::last_id(store)?;
+        let mut state = self.lock();
+        state.journal.continue_after(last_event);
+        for host in all_hosts {
+            if let Some((agent, heard)) = all_agents.remove(&host.id) {
+                state.fleet.learn(&host.id, facts(&host, &agent, heard));
+            }
+        }
+        Ok(())
+    }
+
+    /// Adds a host that was just enrolled.
+    pub fn enrolled(&self, host: &HostRecord, agent: &AgentRecord) {
+        let mut state = self.lock();
+        state.fleet.learn(&host.id, facts(host, agent, None));
+        state.event(host_event(&host.id, &host.name, "enrolled", None));
+        state.tell_host(&host.id);
+    }
+
+    /// Takes what a returning agent told of itself and its host; not when the host is no more.
+    pub fn learn(&self, host: &HostRecord, agent: &AgentRecord) {
+        let mut state = self.lock();
+        let Some(known) = state.fleet.find(&host.id) else {
+            return;
+        };
+        let old_name = known.facts.name.clone();
+        let heard = known.facts.heard_unix_ms;
+        if state.fleet.learn(&host.id, facts(host, agent, heard)) {
+            state.tell_host(&host.id);
+        }
+        if old_name != host.name {
+            let was = Some(format!("was {old_name}"));
+            state.event(host_event(&host.id, &host.name, "renamed", was));
+        }
+    }
+
+    /// Forgets a host; answers whether there was one.
+    pub fn remove(&self, id: &HostId) -> bool {
+        let mut state = self.lock();
+        let Some(host) = state.fleet.remove(id) else {
+            return false;
+        };
+        state.fanout.forget(id);
+        let message = Live::HostRemoved { id }.encode();
+        state.fanout.queue(&message);
+        state.event(host_event(id, &host.facts.name, "removed", None));
+        true
+    }
+
+    /// Makes `session` the host's present one; `false` when the host is no more, or a later session is there.
+    pub fn attach(&self, id: &HostId, session: SessionId) -> bool {
+        let now = clock::unix_ms();
+        let mut state = self.lock();
+        let Some(was_offline) = state.fleet.attach(id, session, now) else {
+            return false;
+        };
+        if was_offline {
+            state.happened(id, About::Host, "online", None);
+        }
+        state.note_heard(id, now);
+        state.tell_host(id);
+        true
+    }
+
+    /// Takes the link down, if `session` is the present one.
+    pub fn detach(&self, id: &HostId, session: SessionId, why: &str) {
+        let now = clock::unix_ms();
+        let mut state = self.lock();
+        if state.fleet.detach(id, session, now) {
+            state.happened(id, About::Host, "offline", Some(why.to_owned()));
+            state.tell_host(id);
+        }
+    }
+
+    /// Notes that the agent was heard.
+    pub fn heard(&self, id: &HostId, session: SessionId) {
+        let now = clock::unix_ms();
+        let mut state = self.lock();
+        state.fleet.heard(id, session, now);
+        state.note_heard(id, now);
+    }
+
+    /// Takes what the agent says of its Engine.
+    pub fn engine(&self, id: &HostId, session: SessionId, told: &EngineState) {
+        let now = clock::unix_ms();
+        let mut state = self.lock();
+        match state.fleet.engine(id, session, told, now) {
+            EngineChange::Nothing => return,
+            EngineChange::Detail | EngineChange::Up { was_down: false } => {}
+            EngineChange::Up { was_down: true } => state.happened(id, About::Engine, "up", None),
+            EngineChange::Down(why) => state.happened(id, About::Engine, "down", Some(why)),
+        }
+        state.tell_host(id);
+    }
+
+    /// Takes a sample of the host.
+    pub fn host_stats(&self, id: &HostId, session: SessionId, stats: HostStats) {
+        let now = clock::unix_ms();
+        let mut state = self.lock();
+        let state = &mut *state;
+        if !state.fleet.measure_host(id, session, stats, now) || state.fanout.is_empty() {
+            return;
+        }
+        if let Some(sample) = state.fleet.find(id).and_then(|host| host.sample.as_ref()) {
+            let stats = HostStatsView::of(sample);
+            let message = Live::HostStats { host_id: id, stats }.encode();
+            state.fanout.tell(&Subject::HostStats(id.clone()), &message);
+        }
+    }
+
+    /// Takes a sample of a container.
+    pub fn container_stats(&self, id: &HostId, session: SessionId, stats: &ContainerStats) {
+        let (now, unix_ms) = (clock::now(), clock::unix_ms());
+        let mut state = self.lock();
+        let state = &mut *state;
+        let sample = state
+            .fleet
+            .measure_container(id, session, stats, now, unix_ms);
+        let Some(sample) = sample.filter(|_| state.fanout.watching(id) > 0) else {
+            return;
+        };
+        let short = stats.container_id.short();
+        let stats = ContainerStatsView::of(sample);
+        let message = Live::ContainerStats {
+            host_id: id,
+            id: short,
+            stats,
+        }
+        .encode();
+        let subject = Subject::ContainerStats(id.clone(), short.to_owned());
+        state.fanout.tell_watchers(id, &subject, &message);
+    }
+
+    /// Takes a container list.
+    pub fn list(&self, id: &HostId, session: SessionId, listings: &[ContainerListing]) {
+        let now = clock::unix_ms();
+        let mut state = self.lock();
+        let Some(is_other) = state.fleet.list(id, session, listings, now) else {
+            return;
+        };
+        if is_other {
+            state.tell_host(id);
+        }
+        state.tell_containers(id);
+    }
+
+    /// Takes an event of a container.
+    pub fn container_event(
+        &self,
+        id: &HostId,
+        session: SessionId,
+        event: &ContainerEvent,
+    ) -> Noted {
+        let unix_ms = clock::unix_ms();
+        let mut state = self.lock();
+        let notable = notable::notable(event);
+        let noted = Noted {
+            is_list_old: notable.is_some(),
+        };
+        let Some((notable, host)) = notable.zip(state.fleet.find(id)) else {
+            return noted;
+        };
+        if host.session != Some(session) {
+            return noted;
+        }
+        let text = |text: &str| {
+            let text = crate::telemetry::container::cut(text, 512);
+            (!text.is_empty()).then_some(text)
+        };
+        let record = EventRecord {
+            at_unix_ms: notable::at_unix_ms(event, unix_ms),
+            host_id: Some(id.clone()),
+            host_name: host.facts.name.clone(),
+            subject: About::Container,
+            action: notable.action.to_owned(),
+            container_id: Some(event.container_id.short().to_owned()),
+            container_name: text(event.container_name.trim_start_matches('/')),
+            image: text(&event.image),
+            detail: notable.detail,
+        };
+        state.event(record);
+        noted
+    }
+
+    /// Takes trouble that the agent reports.
+    pub fn trouble(&self, id: &HostId, session: SessionId, trouble: &Trouble) {
+        let mut state = self.lock();
+        let is_present = state
+            .fleet
+            .find(id)
+            .is_some_and(|host| host.session == Some(session));
+        if is_present {
+            let detail = match &trouble.details {
+                Some(details) => format!("{}: {details}", trouble.error),
+                None => trouble.error.to_string(),
+            };
+            state.happened(id, About::Host, "trouble", Some(detail));
+        }
+    }
+
+    /// Looks at the fleet; `look` must be quick.
+    pub fn look<T>(&self, look: impl FnOnce(&Fleet) -> T) -> T {
+        look(&self.lock().fleet)
+    }
+
+    /// Adds a viewer; `None` when there are too many.
+    pub fn add_viewer(&self, wake: Wake) -> Option<ViewerId> {
+        self.lock().fanout.add(wake)
+    }
+
+    /// Removes a viewer.
+    pub fn remove_viewer(&self, viewer: ViewerId) {
+        self.lock().fanout.remove(viewer);
+    }
+
+    /// Makes `host` the one the viewer watches, and tells it the containers that are known.
+    pub fn watch(&self, viewer: ViewerId, host: Option<HostId>) {
+        let mut state = self.lock();
+        let state = &mut *state;
+        state.fanout.watch(viewer, host.clone());
+        if let Some(host) = host
+            && let Some(message) = containers_message(&state.fleet, &host)
+        {
+            let subject = Subject::Containers(host);
+            state.fanout.tell_one(viewer, &subject, &message);
+        }
+    }
+
+    /// Tells whether somebody watches the host.
+    pub fn is_watched(&self, host: &HostId) -> bool {
+        self.lock().fanout.watching(host) > 0
+    }
+
+    /// Takes what the viewer is to be sent next; `None` when there is nothing.
+    pub fn next(&self, viewer: ViewerId) -> Option<Arc<str>> {
+        let now = clock::unix_ms();
+        let mut state = self.lock();
+        let state = &mut *state;
+        match state.fanout.next(viewer)? {
+            Next::Message(message) => Some(message),
+            Next::Everything { watched } => {
+                let hosts = state.fleet.iter().map(|(id, host)| HostView::of(id, host));
+                let everything = Live::Hosts {
+                    server_unix_ms: now,
+                    hosts: hosts.collect(),
+                };
+                if let Some(watched) = watched
+                    && let Some(message) = containers_message(&state.fleet, &watched)
+                {
+                    let subject = Subject::Containers(watched);
+                    state.fanout.tell_one(viewer, &subject, &message);
+                }
+                Some(everything.encode())
+            }
+        }
+    }
+
+    /// Tells viewers the time, and drops samples that are too old.
+    pub fn tick(&self) {
+        let now = clock::unix_ms();
+        let mut state = self.lock();
+        for host in state.fleet.sweep(now) {
+            state.tell_host(&host);
+            state.tell_containers(&host);
+        }
+        if !state.fanout.is_empty() {
+            let message = Live::Time {
+                server_unix_ms: now,
+            }
+            .encode();
+            state.fanout.tell(&Subject::Time, &message);
+        }
+    }
+
+    /// Writes all that waits; what cannot be written is logged and lost.
+    pub async fn flush(&self, app: &App) {
+        let _one = self.flushing.lock().await;
+        loop {
+            let batch = self.lock().journal.take(clock::unix_ms());
+            if batch.lost > 0 {
+                log::warn!(
+                    "{} events lost: they came faster than they can be written",
+                    batch.lost
+                );
+            }
+            if batch.is_empty() {
+                return;
+            }
+            let write = app.with_store(move |store| {
+                store.write(|transaction| {
+                    events::append_in(transaction, &batch.events)?;
+                    for (agent, at_unix_ms) in &batch.heard {
+                        agents::put_heard_in(transaction, agent, *at_unix_ms)?;
+                    }
+                    Ok::<(), StoreError>(())
+                })
+            });
+            if let Err(error) = write.await {
+                log::error!("events lost: {}", crate::http::problem::chain(&error));
+            }
+        }
+    }
+
+    /// Makes the next [`Board::flush`] write "last heard", too.
+    pub fn hurry(&self) {
+        self.lock().journal.hurry();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn event(&mut self, record: EventRecord) {
+        if !self.fanout.is_empty() {
+            // The id is the one that `add` gives on the next line but one.
+            let id = self.journal.next_id();
+            let event = EventView::of(id, &record);
+            let message = Live::Event { event }.encode();
+            self.fanout.queue(&message);
+        }
+        self.journal.add(record);
+    }
+
+    fn happened(&mut self, id: &HostId, about: About, action: &str, detail: Option<String>) {
+        if let Some(host) = self.fleet.find(id) {
+            let mut record = host_event(id, &host.facts.name, action, detail);
+            record.subject = about;
+            self.event(record);
+        }
+    }
+
+    fn note_heard(&mut self, id: &HostId, at_unix_ms: u64) {
+        if let Some(host) = self.fleet.find(id) {
+            self.journal.heard(&host.facts.agent.id, at_unix_ms);
+        }
+    }
+
+    fn tell_host(&mut self, id: &HostId) {
+        if self.fanout.is_empty() {
+            return;
+        }
+        if let Some(host) = self.fleet.find(id) {
+            let host = HostView::of(id, host);
+            let message = Live::Host { host }.encode();
+            self.fanout.tell(&Subject::Host(id.clone()), &message);
+        }
+    }
+
+    fn tell_containers(&mut self, id: &HostId) {
+        if self.fanout.watching(id) == 0 {
+            return;
+        }
+        if let Some(message) = containers_message(&self.fleet, id) {
+            let subject = Subject::Containers(id.clone());
+            self.fanout.tell_watchers(id, &subject, &message);
+        }
+    }
+}
+
+fn containers_message(fleet: &Fleet, id: &HostId) -> Option<Arc<str>> {
+    let list = fleet.find(id)?.list.as_ref();
+    let message = Live::Containers {
+        host_id: id,
+        at_unix_ms: list.map(|list| list.at_unix_ms),
+        containers: ContainerView::all(list),
+    };
+    Some(message.encode())
+}
+
+fn host_event(id: &HostId, name: &str, action: &str, detail: Option<String>) -> EventRecord {
+    EventRecord {
+        at_unix_ms: clock::unix_ms(),
+        host_id: Some(id.clone()),
+        host_name: name.to_owned(),
+        subject: About::Host,
+        action: action.to_owned(),
+        container_id: None,
+        container_name: None,
+        image: None,
+        detail,
+    }
+}
+
+fn facts(host: &HostRecord, agent: &AgentRecord, heard_unix_ms: Option<u64>) -> Facts {
+    Facts {
+        name: host.name.clone(),
+        agent: Agent {
+            id: agent.id.clone(),
+            version: agent.version.clone(),
+            os: agent.os.clone(),
+            arch: agent.arch.clone(),
+            protocol: agent.protocol.clone(),
+        },
+        system: System {
+            os: host.system.os.clone(),
+            kernel: host.system.kernel.clone(),
+            cpus: host.system.cpus,
+            memory_bytes: host.system.memory_bytes,
+            addresses: host.system.addresses.clone(),
+        },
+        engine_version: host.engine_version.clone(),
+        enrolled_unix_ms: host.enrolled_unix_ms,
+        heard_unix_ms,
+    }
+}

@@ -1,0 +1,312 @@
+//! Pure: what is known, as the API writes it (docs/api.md). Nothing here is read back.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use pilotfish_protocol::{HostId, Percent};
+use serde::Serialize;
+
+use crate::store::events::{EventRecord, Subject};
+use crate::telemetry::container::{Container, Sample};
+use crate::telemetry::fleet::{Health, Host, HostSample, List};
+
+/// A host.
+#[derive(Debug, Serialize)]
+pub struct HostView<'a> {
+    id: &'a HostId,
+    name: &'a str,
+    link: &'static str,
+    link_since_unix_ms: Option<u64>,
+    heard_unix_ms: Option<u64>,
+    engine: EngineView<'a>,
+    agent: AgentView<'a>,
+    system: SystemView<'a>,
+    stats: Option<HostStatsView>,
+    containers: Option<CountsView>,
+    enrolled_unix_ms: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct EngineView<'a> {
+    state: &'static str,
+    why: Option<&'a str>,
+    version: Option<&'a str>,
+    since_unix_ms: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct AgentView<'a> {
+    id: &'a str,
+    version: &'a str,
+    os: Option<&'a str>,
+    arch: Option<&'a str>,
+    protocol: &'a str,
+}
+
+#[derive(Debug, Serialize)]
+struct SystemView<'a> {
+    os: Option<&'a str>,
+    kernel: Option<&'a str>,
+    cpus: Option<u32>,
+    memory_bytes: Option<u64>,
+    addresses: &'a [String],
+}
+
+/// A host's stats.
+#[derive(Debug, Serialize)]
+pub struct HostStatsView {
+    at_unix_ms: u64,
+    cpu_percent: Option<Percent>,
+    memory_percent: Option<Percent>,
+    network_bytes_per_sec: Option<u64>,
+}
+
+#[derive(Debug, Serialize)]
+struct CountsView {
+    running: usize,
+    total: usize,
+    at_unix_ms: u64,
+}
+
+/// A container.
+#[derive(Debug, Serialize)]
+pub struct ContainerView<'a> {
+    id: &'a str,
+    name: &'a str,
+    image: &'a str,
+    state: &'static str,
+    status: &'a str,
+    created_unix_ms: Option<u64>,
+    started_unix_ms: Option<u64>,
+    ports: &'a [String],
+    labels: &'a BTreeMap<String, String>,
+    is_agent: bool,
+    stats: Option<ContainerStatsView>,
+}
+
+/// A container's stats.
+#[derive(Debug, Serialize)]
+pub struct ContainerStatsView {
+    at_unix_ms: u64,
+    cpu_percent: Option<Percent>,
+    memory_bytes: Option<u64>,
+    memory_limit_bytes: Option<u64>,
+    memory_percent: Option<Percent>,
+    network_rx_bytes: Option<u64>,
+    network_tx_bytes: Option<u64>,
+    network_bytes_per_sec: Option<u64>,
+    disk_read_bytes: Option<u64>,
+    disk_write_bytes: Option<u64>,
+}
+
+/// An event.
+#[derive(Debug, Serialize)]
+pub struct EventView<'a> {
+    id: u64,
+    at_unix_ms: u64,
+    host_id: Option<&'a HostId>,
+    host_name: &'a str,
+    subject: &'static str,
+    action: &'a str,
+    container_id: Option<&'a str>,
+    container_name: Option<&'a str>,
+    image: Option<&'a str>,
+    detail: Option<&'a str>,
+}
+
+/// A message to a live viewer.
+#[derive(Debug, Serialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub enum Live<'a> {
+    /// All hosts.
+    Hosts {
+        /// The server's time.
+        server_unix_ms: u64,
+        /// The hosts.
+        hosts: Vec<HostView<'a>>,
+    },
+    /// A host that changed.
+    Host {
+        /// The host.
+        host: HostView<'a>,
+    },
+    /// A host that is no more.
+    HostRemoved {
+        /// Its id.
+        id: &'a HostId,
+    },
+    /// A host's new stats.
+    HostStats {
+        /// The host.
+        host_id: &'a HostId,
+        /// Its stats.
+        stats: HostStatsView,
+    },
+    /// The watched host's containers.
+    Containers {
+        /// The host.
+        host_id: &'a HostId,
+        /// When they were listed.
+        at_unix_ms: Option<u64>,
+        /// The containers.
+        containers: Vec<ContainerView<'a>>,
+    },
+    /// New stats of one of the watched host's containers.
+    ContainerStats {
+        /// The host.
+        host_id: &'a HostId,
+        /// The container's short id.
+        id: &'a str,
+        /// Its stats.
+        stats: ContainerStatsView,
+    },
+    /// Something happened.
+    Event {
+        /// What.
+        event: EventView<'a>,
+    },
+    /// The server's time.
+    Time {
+        /// Now.
+        server_unix_ms: u64,
+    },
+}
+
+impl Live<'_> {
+    /// Writes the message once for all who get it.
+    pub fn encode(&self) -> Arc<str> {
+        // Keys are strings and numbers are finite, which is all that this can fail on.
+        let text = serde_json::to_string(self).unwrap_or_default();
+        Arc::from(text)
+    }
+}
+
+impl<'a> HostView<'a> {
+    /// Shows a host.
+    pub fn of(id: &'a HostId, host: &'a Host) -> Self {
+        let facts = &host.facts;
+        let (state, why) = match &host.engine.health {
+            Health::Up => ("up", None),
+            Health::Down(why) => ("down", Some(why.as_str())),
+            Health::Unknown => ("unknown", None),
+        };
+        Self {
+            id,
+            name: &facts.name,
+            link: if host.session.is_some() {
+                "online"
+            } else {
+                "offline"
+            },
+            link_since_unix_ms: host.link_since_unix_ms,
+            heard_unix_ms: host.heard_unix_ms,
+            engine: EngineView {
+                state,
+                why,
+                version: host.engine.version.as_deref(),
+                since_unix_ms: host.engine.since_unix_ms,
+            },
+            agent: AgentView {
+                id: facts.agent.id.as_str(),
+                version: &facts.agent.version,
+                os: facts.agent.os.as_deref(),
+                arch: facts.agent.arch.as_deref(),
+                protocol: &facts.agent.protocol,
+            },
+            system: SystemView {
+                os: facts.system.os.as_deref(),
+                kernel: facts.system.kernel.as_deref(),
+                cpus: facts.system.cpus,
+                memory_bytes: facts.system.memory_bytes,
+                addresses: &facts.system.addresses,
+            },
+            stats: host.sample.as_ref().map(HostStatsView::of),
+            containers: host.list.as_ref().map(|list| CountsView {
+                running: list.running(),
+                total: list.containers.len(),
+                at_unix_ms: list.at_unix_ms,
+            }),
+            enrolled_unix_ms: facts.enrolled_unix_ms,
+        }
+    }
+}
+
+impl HostStatsView {
+    /// Shows a host's sample.
+    pub fn of(sample: &HostSample) -> Self {
+        Self {
+            at_unix_ms: sample.at_unix_ms,
+            cpu_percent: sample.stats.cpu_percent,
+            memory_percent: sample.stats.mem_percent,
+            network_bytes_per_sec: sample.stats.net_bytes_per_sec,
+        }
+    }
+}
+
+impl<'a> ContainerView<'a> {
+    /// Shows all containers of a list, by name.
+    pub fn all(list: Option<&'a List>) -> Vec<Self> {
+        let containers = list.into_iter().flat_map(|list| &list.containers);
+        let mut views: Vec<Self> = containers
+            .map(|(id, container)| Self::of(id, container))
+            .collect();
+        views.sort_unstable_by_key(|view| (view.name, view.id));
+        views
+    }
+
+    fn of(id: &'a str, container: &'a Container) -> Self {
+        Self {
+            id,
+            name: &container.name,
+            image: &container.image,
+            state: container.state.as_word(),
+            status: &container.status,
+            created_unix_ms: container.created_unix_ms,
+            started_unix_ms: container.started_unix_ms,
+            ports: &container.ports,
+            labels: &container.labels,
+            is_agent: container.is_agent,
+            stats: container.sample.as_ref().map(ContainerStatsView::of),
+        }
+    }
+}
+
+impl ContainerStatsView {
+    /// Shows a container's sample.
+    pub fn of(sample: &Sample) -> Self {
+        Self {
+            at_unix_ms: sample.at_unix_ms,
+            cpu_percent: sample.cpu_percent,
+            memory_bytes: sample.memory_bytes,
+            memory_limit_bytes: sample.memory_limit_bytes,
+            memory_percent: sample.memory_percent,
+            network_rx_bytes: sample.network_rx_bytes,
+            network_tx_bytes: sample.network_tx_bytes,
+            network_bytes_per_sec: sample.network_bytes_per_sec,
+            disk_read_bytes: sample.disk_read_bytes,
+            disk_write_bytes: sample.disk_write_bytes,
+        }
+    }
+}
+
+impl<'a> EventView<'a> {
+    /// Shows an event.
+    pub fn of(id: u64, event: &'a EventRecord) -> Self {
+        Self {
+            id,
+            at_unix_ms: event.at_unix_ms,
+            host_id: event.host_id.as_ref(),
+            host_name: &event.host_name,
+            subject: match event.subject {
+                Subject::Container => "container",
+                Subject::Host => "host",
+                Subject::Engine => "engine",
+            },
+            action: &event.action,
+            container_id: event.container_id.as_deref(),
+            container_name: event.container_name.as_deref(),
+            image: event.image.as_deref(),
+            detail: event.detail.as_deref(),
+        }
+    }
+}
