@@ -29,6 +29,8 @@ pub const FULL_ID_LEN: usize = 64;
 pub const HOST_ADDRESSES: usize = 50;
 /// Most capability keys a server keeps of one registration.
 pub const CAPABILITIES: usize = 64;
+/// Longest capability key.
+pub const CAPABILITY_LEN: usize = 64;
 /// Largest total memory a DockMon backend accepts.
 pub const TOTAL_MEMORY_BYTES: u64 = 1_000_000_000_000_000;
 /// Largest CPU count a DockMon backend accepts.

@@ -204,15 +204,12 @@ fn lenient_source<'de, D: Deserializer<'de>>(
 pub struct Capabilities(BTreeMap<String, bool>);
 
 impl Capabilities {
-    /// The capabilities named in `pairs`; more than [`limits::CAPABILITIES`] are cut.
+    /// The capabilities named in `pairs`: without keys longer than [`limits::CAPABILITY_LEN`], and no more than
+    /// [`limits::CAPABILITIES`].
     pub fn new<K: Into<String>>(pairs: impl IntoIterator<Item = (K, bool)>) -> Self {
-        Self(
-            pairs
-                .into_iter()
-                .take(limits::CAPABILITIES)
-                .map(|(key, has)| (key.into(), has))
-                .collect(),
-        )
+        let named = pairs.into_iter().map(|(key, has)| (key.into(), has));
+        let short = named.filter(|(key, _)| key.len() <= limits::CAPABILITY_LEN);
+        Self(short.take(limits::CAPABILITIES).collect())
     }
 
     /// Tells whether the capability is announced as present.
@@ -233,6 +230,44 @@ impl<'de> Deserialize<'de> for Capabilities {
         let known = all
             .into_iter()
             .filter_map(|(key, value)| Some((key, value.switch()?)));
-        Ok(Self(known.take(limits::CAPABILITIES).collect()))
+        Ok(Self::new(known))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[test]
+    fn capabilities_that_are_too_long_or_too_many_are_left_out() {
+        let long = "x".repeat(limits::CAPABILITY_LEN + 1);
+        assert_eq!(Capabilities::new([(long, true)]), Capabilities::default());
+        let fits = "x".repeat(limits::CAPABILITY_LEN);
+        assert!(Capabilities::new([(fits.clone(), true)]).has(&fits));
+        let many = (0..=limits::CAPABILITIES).map(|n| (format!("c{n:03}"), true));
+        assert_eq!(Capabilities::new(many).iter().count(), limits::CAPABILITIES);
+    }
+
+    #[test]
+    fn addresses_beyond_the_limit_are_left_out_and_the_first_is_the_single_one() {
+        let token = Token::new("t").unwrap();
+        let register = Register::new(token, EngineId::new("e").unwrap(), "1", "1.1");
+        let many = (0..=255).map(|n| IpAddr::from([10, 0, 0, n]));
+        let register = register.with_addresses(many);
+        assert_eq!(register.addresses().count(), limits::HOST_ADDRESSES);
+        assert_eq!(register.host_ip, register.addresses().next());
+    }
+
+    #[test]
+    fn an_old_agent_has_a_single_address() {
+        let text =
+            r#"{"token":"t","engine_id":"e","version":"1","proto_version":"1","host_ip":"::1"}"#;
+        let register: Register = serde_json::from_str(text).unwrap();
+        assert_eq!(
+            register.addresses().collect::<Vec<_>>(),
+            [IpAddr::from([0_u16, 0, 0, 0, 0, 0, 0, 1])]
+        );
     }
 }
