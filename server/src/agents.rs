@@ -2,3 +2,4 @@
 
 pub mod calls;
 pub mod registration;
+pub mod session;

@@ -119,7 +119,9 @@ fn the_viewer_is_woken_when_there_is_something_new() {
     let mut fanout = Fanout::default();
     let woken = Arc::new(AtomicUsize::new(0));
     let count = Arc::clone(&woken);
-    let wake = move || drop(count.fetch_add(1, Ordering::Relaxed));
+    let wake = move || {
+        count.fetch_add(1, Ordering::Relaxed);
+    };
     let viewer = fanout.add(Box::new(wake)).unwrap();
     assert_eq!(woken.load(Ordering::Relaxed), 1);
     fanout.next(viewer);

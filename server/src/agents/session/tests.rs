@@ -1,0 +1,359 @@
+use super::*;
+
+const MS: Duration = Duration::from_millis(1);
+/// What the ids of the regular lists begin with.
+const LISTS: [u8; 16] = [0xee; 16];
+const SECOND: Duration = Duration::from_secs(1);
+
+/// A session and the time it is fed with.
+struct Script {
+    session: Session<&'static str>,
+    start: Instant,
+    now: Instant,
+}
+
+/// What came out, short enough to compare.
+#[derive(Debug, PartialEq, Eq)]
+enum Out {
+    List,
+    Send(String),
+    Ping,
+    Done(&'static str, Result<(), CallError>),
+    Listed(usize),
+    Up,
+    Down(String),
+    Report,
+    Close(Ending),
+}
+
+impl Script {
+    fn new(is_ours: bool) -> Script {
+        let start = crate::clock::now();
+        let mut session = Session::new(PACE, is_ours, LISTS, start + SECOND * 60, start);
+        session.handle(Input::Time, start);
+        Script {
+            session,
+            start,
+            now: start,
+        }
+    }
+
+    /// Goes to `after` the start, hearing the agent all the while.
+    fn at(&mut self, after: Duration) -> &mut Script {
+        self.now = self.start + after;
+        self.session.handle(Input::Heard(self.now), self.now);
+        self
+    }
+
+    fn feed(&mut self, input: Input<&'static str>) -> &mut Script {
+        self.session.handle(input, self.now);
+        self
+    }
+
+    fn message(&mut self, json: &str) -> &mut Script {
+        self.feed(Input::Message(AgentMessage::decode(json).unwrap()))
+    }
+
+    fn call(&mut self, number: u8, kind: OperationKind, waiter: &'static str) -> &mut Script {
+        let container_id = pilotfish_protocol::ContainerId::new("0123456789ab").unwrap();
+        let operation = Operation { container_id, kind };
+        let id = calls::call_id([number; 16]);
+        self.feed(Input::Call {
+            id,
+            operation,
+            waiter,
+        })
+    }
+
+    /// Answers the list that is in flight.
+    fn answer_list(&mut self, rest: &str) -> &mut Script {
+        let waiting = self.session.lists - 1;
+        let mut random = LISTS;
+        for (byte, count) in random.iter_mut().zip(waiting.to_be_bytes()) {
+            *byte ^= count;
+        }
+        let id = calls::call_id(random);
+        self.message(&format!(r#"{{"type":"response","id":"{id}",{rest}}}"#))
+    }
+
+    fn outputs(&mut self) -> Vec<Out> {
+        let outputs = std::iter::from_fn(|| self.session.poll_output());
+        let short = outputs.map(|output| match output {
+            Output::Send(text) if text.contains("list_containers") => Out::List,
+            Output::Send(text) => {
+                let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+                Out::Send(value["payload"]["action"].as_str().unwrap().to_owned())
+            }
+            Output::Ping => Out::Ping,
+            Output::Done(waiter, outcome) => Out::Done(waiter, outcome.map(|_| ())),
+            Output::Report(Report::Engine(EngineState::Up { .. })) => Out::Up,
+            Output::Report(Report::Engine(EngineState::Down { why })) => Out::Down(why.to_string()),
+            Output::Report(Report::List(listings)) => Out::Listed(listings.len()),
+            Output::Report(
+                Report::Event(_)
+                | Report::ContainerStats(_)
+                | Report::HostStats(_)
+                | Report::Trouble(_),
+            ) => Out::Report,
+            Output::Close(ending) => Out::Close(ending),
+        });
+        short.filter(|out| *out != Out::Ping).collect()
+    }
+
+    #[track_caller]
+    fn check(&mut self, expected: &[Out]) -> &mut Script {
+        assert_eq!(self.outputs(), expected);
+        self
+    }
+}
+
+const RUNNING: &str = r#""payload":[{"Id":"0123456789ab","State":"running"}]"#;
+const EMPTY: &str = r#""payload":[]"#;
+
+fn send(action: &str) -> Out {
+    Out::Send(action.to_owned())
+}
+
+#[test]
+fn containers_are_listed_at_once_and_every_10_seconds() {
+    let mut script = Script::new(true);
+    script.check(&[Out::List]);
+    script
+        .at(SECOND)
+        .answer_list(RUNNING)
+        .check(&[Out::Up, Out::Listed(1)]);
+    script.at(SECOND * 10 - MS).feed(Input::Time).check(&[]);
+    script.at(SECOND * 10).feed(Input::Time).check(&[Out::List]);
+}
+
+#[test]
+fn containers_are_listed_every_2_seconds_while_somebody_looks() {
+    let mut script = Script::new(true);
+    script.check(&[Out::List]);
+    script
+        .at(SECOND)
+        .answer_list(EMPTY)
+        .check(&[Out::Up, Out::Listed(0)]);
+    script
+        .at(SECOND * 3)
+        .feed(Input::Watched(true))
+        .check(&[Out::List]);
+    script.answer_list(EMPTY).check(&[Out::Up, Out::Listed(0)]);
+    script.at(SECOND * 5).check(&[Out::List]);
+    script
+        .feed(Input::Watched(false))
+        .answer_list(EMPTY)
+        .check(&[Out::Up, Out::Listed(0)]);
+    script.at(SECOND * 14).check(&[]);
+    script.at(SECOND * 15).check(&[Out::List]);
+}
+
+#[test]
+fn there_are_never_two_lists_in_flight() {
+    let mut script = Script::new(true);
+    script.check(&[Out::List]);
+    script
+        .at(SECOND * 20)
+        .feed(Input::Watched(true))
+        .feed(Input::ListNow)
+        .check(&[]);
+    script
+        .answer_list(EMPTY)
+        .check(&[Out::Up, Out::Listed(0), Out::List]);
+}
+
+#[test]
+fn a_list_without_answer_is_asked_again_after_its_deadline() {
+    let mut script = Script::new(true);
+    script.check(&[Out::List]);
+    script.at(SECOND * 30 - MS).check(&[]);
+    script.at(SECOND * 30).check(&[Out::List]);
+}
+
+#[test]
+fn a_dockmon_agent_whose_list_fails_or_is_late_has_an_engine_that_is_down() {
+    let mut script = Script::new(false);
+    script.check(&[Out::List]);
+    let error = r#""error":"Cannot connect to the Docker daemon""#;
+    let down = Out::Down("Cannot connect to the Docker daemon".to_owned());
+    script.answer_list(error).check(&[down]);
+    script.at(SECOND * 10).check(&[Out::List]);
+    let down = Out::Down("no container list within 30 s".to_owned());
+    script.at(SECOND * 40).check(&[down, Out::List]);
+    script.answer_list(EMPTY).check(&[Out::Up, Out::Listed(0)]);
+}
+
+#[test]
+fn our_agents_word_on_its_engine_is_taken_from_kind_and_heartbeat() {
+    let mut script = Script::new(true);
+    script.check(&[Out::List]);
+    script.answer_list(r#""error":"broken pipe""#).check(&[]);
+    script.at(SECOND * 10).check(&[Out::List]);
+    let error = r#""error":"gone","error_type":"engine_down""#;
+    script
+        .answer_list(error)
+        .check(&[Out::Down("gone".to_owned())]);
+    script.message(r#"{"type":"heartbeat","engine":"down","engine_error":"refused"}"#);
+    script.check(&[Out::Down("refused".to_owned())]);
+    // It is back: what it holds now is wanted soon.
+    script
+        .at(SECOND * 13)
+        .message(r#"{"type":"heartbeat","engine":"up"}"#);
+    script.check(&[Out::Up, Out::List]);
+}
+
+#[test]
+fn an_operation_is_sent_and_its_answer_comes_to_who_asked() {
+    let mut script = Script::new(true);
+    script
+        .check(&[Out::List])
+        .answer_list(EMPTY)
+        .check(&[Out::Up, Out::Listed(0)]);
+    script
+        .call(1, OperationKind::Start, "ann")
+        .check(&[send("start")]);
+    script
+        .call(2, OperationKind::Kill, "bob")
+        .check(&[send("kill")]);
+    let answer = |number: u8, rest: &str| {
+        let id = calls::call_id([number; 16]);
+        format!(r#"{{"correlation_id":"{id}",{rest}}}"#)
+    };
+    script.message(&answer(2, r#""success":false,"error":"is not running""#));
+    let failed = CallError::Failed(Failure::new("is not running", None));
+    script.check(&[Out::Done("bob", Err(failed))]);
+    // What was done changes the list.
+    script.message(&answer(1, r#""success":true,"status":"started""#));
+    script.check(&[Out::Done("ann", Ok(())), Out::List]);
+    script.message(&answer(1, r#""success":true"#)).check(&[]);
+    script.message(&answer(9, r#""success":true"#)).check(&[]);
+}
+
+#[test]
+fn an_operation_is_late_after_30_seconds_and_a_stop_20_after_its_grace() {
+    let mut script = Script::new(true);
+    script.check(&[Out::List]).answer_list(EMPTY).outputs();
+    script
+        .call(1, OperationKind::Start, "ann")
+        .check(&[send("start")]);
+    let timeout = Some(SECOND * 40);
+    script
+        .call(2, OperationKind::Stop { timeout }, "bob")
+        .check(&[send("stop")]);
+    script.at(SECOND * 29).outputs();
+    script.answer_list(EMPTY).outputs();
+    script
+        .at(SECOND * 30)
+        .check(&[Out::Done("ann", Err(CallError::Late(SECOND * 30)))]);
+    script.at(SECOND * 60);
+    let late = Out::Done("bob", Err(CallError::Late(SECOND * 60)));
+    assert!(script.outputs().contains(&late));
+}
+
+#[test]
+fn the_65th_call_is_busy() {
+    let mut script = Script::new(true);
+    script.check(&[Out::List]);
+    // The list is the first of the 64.
+    for number in 1..64 {
+        script
+            .call(number, OperationKind::Start, "ann")
+            .check(&[send("start")]);
+    }
+    script
+        .call(64, OperationKind::Start, "bob")
+        .check(&[Out::Done("bob", Err(CallError::Busy))]);
+}
+
+#[test]
+fn the_end_gives_all_who_wait_and_nobody_is_asked_after_it() {
+    let mut script = Script::new(true);
+    script.check(&[Out::List]);
+    script
+        .call(1, OperationKind::Start, "ann")
+        .check(&[send("start")]);
+    assert_eq!(script.session.end(), ["ann"]);
+    script.call(2, OperationKind::Start, "bob");
+    script.check(&[Out::Done("bob", Err(CallError::Disconnected))]);
+    script.at(SECOND * 100).check(&[]);
+}
+
+#[test]
+fn an_agent_that_is_silent_for_45_seconds_is_gone() {
+    let mut script = Script::new(true);
+    script.outputs();
+    let start = script.start;
+    script.session.handle(Input::Time, start + SECOND * 45 - MS);
+    assert!(!script.outputs().contains(&Out::Close(Ending::Silent)));
+    assert!(script.session.deadline() <= start + SECOND * 45);
+    script.session.handle(Input::Time, start + SECOND * 45);
+    assert_eq!(script.outputs().last(), Some(&Out::Close(Ending::Silent)));
+}
+
+#[test]
+fn pings_are_sent_every_15_seconds() {
+    let mut script = Script::new(true);
+    let pings = |script: &mut Script| {
+        let outputs = std::iter::from_fn(|| script.session.poll_output());
+        outputs
+            .filter(|output| matches!(output, Output::Ping))
+            .count()
+    };
+    script.at(SECOND * 15 - MS);
+    assert_eq!(pings(&mut script), 0);
+    script.at(SECOND * 15);
+    assert_eq!(pings(&mut script), 1);
+    script.at(SECOND * 29);
+    assert_eq!(pings(&mut script), 0);
+}
+
+#[test]
+fn an_event_wants_a_list_but_not_more_often_than_every_2_seconds() {
+    let mut script = Script::new(true);
+    script.check(&[Out::List]).answer_list(EMPTY).outputs();
+    script.at(SECOND);
+    let now = script.now;
+    script.session.list_is_old(now);
+    script.feed(Input::Time).check(&[]);
+    script.at(SECOND * 2).check(&[Out::List]);
+    // While it is on its way: once more afterwards.
+    script.session.list_is_old(now);
+    script.answer_list(EMPTY).check(&[Out::Up, Out::Listed(0)]);
+    script.at(SECOND * 4).check(&[Out::List]);
+}
+
+#[test]
+fn a_dockmon_agent_without_stats_for_a_minute_is_made_to_reconnect() {
+    let sample =
+        r#"{"type":"event","command":"container_stats","payload":{"container_id":"0123456789ab"}}"#;
+    for (is_ours, list, expected) in [
+        (false, RUNNING, vec![Out::Close(Ending::StreamsLost)]),
+        (false, EMPTY, vec![]),
+        (true, RUNNING, vec![]),
+    ] {
+        let mut script = Script::new(is_ours);
+        script.at(SECOND).answer_list(list).outputs();
+        for second in 2..80 {
+            script.at(SECOND * second);
+            if second == 20 {
+                script.message(sample);
+            }
+            if script.outputs().contains(&Out::List) {
+                script.answer_list(list).outputs();
+            }
+        }
+        script.at(SECOND * 80).check(&expected);
+    }
+}
+
+#[test]
+fn list_elements_that_cannot_be_read_are_left_out() {
+    let mut script = Script::new(true);
+    script.check(&[Out::List]);
+    script.answer_list(r#""payload":[{"Id":"short"},7,{"Id":"0123456789ab"}]"#);
+    script.check(&[Out::Up, Out::Listed(1)]);
+    script.at(SECOND * 10).check(&[Out::List]);
+    script
+        .answer_list(r#""payload":{"not":"a list"}"#)
+        .check(&[]);
+}
