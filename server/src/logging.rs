@@ -5,7 +5,7 @@ use std::io::Write as _;
 use env_logger::{Builder, Target};
 use log::LevelFilter;
 
-use crate::clock::{self, Rfc3339};
+use crate::clock;
 
 /// Starts logging; a second start changes nothing.
 pub fn start(level: LevelFilter, as_json: bool) {
@@ -15,7 +15,7 @@ pub fn start(level: LevelFilter, as_json: bool) {
         .filter_level(level.min(LevelFilter::Info))
         .filter_module("pilotfish_server", level);
     builder.target(Target::Stderr).format(move |out, record| {
-        let at = Rfc3339(clock::unix_ms());
+        let at = clock::timestamp();
         let (level, message) = (record.level(), record.args());
         if as_json {
             let line = serde_json::json!({
