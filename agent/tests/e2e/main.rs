@@ -8,5 +8,6 @@ mod engine_loss;
 mod events;
 mod identity;
 mod link;
+mod load;
 mod operations;
 mod program;
