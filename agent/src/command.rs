@@ -3,6 +3,7 @@
 pub mod containers;
 pub mod desk;
 pub mod guard;
+pub mod log_size;
 
 use pilotfish_protocol::{Answer, AnswerForm, CallId, Command, Failure, Operation};
 use serde_json::value::to_raw_value;

@@ -2,6 +2,7 @@
 
 use pilotfish_protocol::{Failure, FailureKind, Operation, OperationDone, OperationKind};
 
+use super::log_size;
 use crate::engine::{Engine, EngineError};
 
 /// Carries `operation` out. Has the Engine client's deadlines.
@@ -35,8 +36,9 @@ pub async fn carry_out(engine: &Engine, operation: Operation) -> Result<Operatio
                 .map_err(failed);
         }
         OperationKind::GetLogs { tail } => {
-            let logs = engine.logs(&id, *tail).await.map_err(failed)?;
-            return Ok(OperationDone::logs(logs.text, logs.is_cut));
+            let mut logs = engine.logs(&id, *tail).await.map_err(failed)?;
+            let is_cut = log_size::cut_to_message(&mut logs.text) || logs.is_cut;
+            return Ok(OperationDone::logs(logs.text, is_cut));
         }
         OperationKind::Inspect => {
             return engine
