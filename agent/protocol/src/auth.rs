@@ -1,6 +1,6 @@
 //! Pure: the server's answer to `register`, and why it may refuse.
 
-use alloc::borrow::Cow;
+use alloc::borrow::{Cow, ToOwned as _};
 use alloc::string::{String, ToString as _};
 
 use serde::{Deserialize, Deserializer, Serialize, de};
@@ -45,7 +45,7 @@ pub enum AuthAnswer {
     Refused {
         /// What kind of refusal it is, as far as the text tells.
         refusal: Refusal,
-        /// The server's words, cleaned and cut as [`Text`] does it: they are for a log.
+        /// The server's words, never empty, cleaned and cut as [`Text`] does it: they are for a log.
         error: String,
     },
 }
@@ -65,7 +65,8 @@ impl AuthAnswer {
     pub fn decode(text: &str) -> Result<Self, DecodeError> {
         let envelope: Envelope<'_> = lenient::object(text).map_err(DecodeError::NotAnObject)?;
         if let Some(error) = envelope.error.filter(|error| !error.is_empty()) {
-            let error = Text::<{ limits::ERROR_LEN }>::cut(&error).to_string();
+            let error = Text::<{ limits::ERROR_LEN }>::cut_if_any(&error)
+                .map_or_else(|| "no reason given".to_owned(), |error| error.to_string());
             return Ok(Self::Refused {
                 refusal: Refusal::from_text(&error),
                 error,
@@ -266,6 +267,16 @@ mod tests {
         assert_eq!(refusal, Refusal::TokenExpired);
         assert_eq!(error.len(), limits::ERROR_LEN);
         assert!(error.starts_with("tokenexpired[2J!"), "{error}");
+    }
+
+    #[test]
+    fn a_refusal_without_a_printable_word_is_a_refusal() {
+        let answer = AuthAnswer::decode(r#"{"error":"\u001c\b\n"}"#).unwrap();
+        let refused = AuthAnswer::Refused {
+            refusal: Refusal::Other,
+            error: "no reason given".to_owned(),
+        };
+        assert_eq!(answer, refused);
     }
 
     #[test]

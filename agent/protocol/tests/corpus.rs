@@ -1,5 +1,10 @@
 //! Replays what the fuzzer is seeded with and what it found: on every toolchain, with every test run.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 // The fuzzer's own function, so that both hold the decoders to the same; it is in the fuzzer's crate, which is not built here.
 #[path = "../fuzz/fuzz_targets/check.rs"]
 mod check;

@@ -1,5 +1,10 @@
 //! Every message against its golden files: what is written, what is read back, and what others write for it.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::PathBuf;

@@ -5,7 +5,7 @@
 use pilotfish_protocol::{AgentMessage, AuthAnswer, ContainerListing, ServerMessage, Timestamp};
 
 /// Feeds `bytes` to every decoder and checks what it reads.
-pub fn decode_json(bytes: &[u8]) {
+pub(crate) fn decode_json(bytes: &[u8]) {
     let Ok(text) = std::str::from_utf8(bytes) else {
         return;
     };

@@ -1,5 +1,10 @@
 //! What holds for every value, every text and every tree of JSON.
 
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
+
 mod strategies;
 
 use pilotfish_protocol::{
