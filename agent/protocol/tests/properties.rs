@@ -5,6 +5,7 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+#[path = "properties/strategies.rs"]
 mod strategies;
 
 use pilotfish_protocol::{
@@ -87,13 +88,14 @@ proptest! {
     }
 }
 
-/// Runs every decoder; what they answer is their business.
+/// Runs every decoder; what they read is their business, except that an instant is in range.
 fn decode_all(text: &str) {
-    let _: Result<_, _> = AgentMessage::decode(text);
-    let _: Result<_, _> = ServerMessage::decode(text);
-    let _: Result<_, _> = AuthAnswer::decode(text);
-    let _: Result<Vec<ContainerListing>, _> = serde_json::from_str(text);
-    let _: Option<_> = Timestamp::parse(text);
+    drop(AgentMessage::decode(text));
+    drop(ServerMessage::decode(text));
+    drop(AuthAnswer::decode(text));
+    drop(serde_json::from_str::<Vec<ContainerListing>>(text));
+    let latest = Timestamp::from_unix_ms(i64::MAX);
+    assert!(Timestamp::parse(text).is_none_or(|instant| instant <= latest));
 }
 
 #[test]
