@@ -6,7 +6,7 @@ use alloc::collections::BTreeMap;
 use alloc::string::String;
 use alloc::vec::Vec;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::ids::ContainerId;
 use crate::lenient;
@@ -18,7 +18,7 @@ use crate::time::{self, Timestamp};
 pub struct ContainerListing {
     /// Full id.
     pub id: ContainerId,
-    /// Names with a leading slash, the container's own one first.
+    /// Names with a leading slash; see [`ContainerListing::name`].
     #[serde(default, deserialize_with = "lenient::null_as_default")]
     pub names: Vec<String>,
     /// The image as given at creation.
@@ -71,12 +71,14 @@ pub struct ContainerListing {
 }
 
 impl ContainerListing {
-    /// The container's name without slash; its short id when the Engine gave no name.
+    /// The container's own name without slash; its short id when the Engine gave none.
     #[must_use]
     pub fn name(&self) -> &str {
-        self.names
-            .first()
-            .map_or_else(|| self.id.short(), |name| name.trim_start_matches('/'))
+        let mut names = self.names.iter().map(|name| name.trim_start_matches('/'));
+        // A legacy link adds names of the form `other/alias`, and an Engine may put them first.
+        names
+            .find(|name| !name.is_empty() && !name.contains('/'))
+            .unwrap_or_else(|| self.id.short())
     }
 }
 
@@ -116,8 +118,19 @@ pub struct HostConfig {
 #[serde(rename_all = "PascalCase", default)]
 pub struct NetworkSettings {
     /// Endpoints by the network's name.
-    #[serde(deserialize_with = "lenient::null_as_default")]
+    #[serde(deserialize_with = "networks")]
     pub networks: BTreeMap<String, Endpoint>,
+}
+
+/// Reads endpoints by name; the Engine may give `null` for one that is going.
+fn networks<'de, D: Deserializer<'de>>(
+    deserializer: D,
+) -> Result<BTreeMap<String, Endpoint>, D::Error> {
+    let all: BTreeMap<String, Option<Endpoint>> = lenient::null_as_default(deserializer)?;
+    Ok(all
+        .into_iter()
+        .filter_map(|(name, endpoint)| Some((name, endpoint?)))
+        .collect())
 }
 
 /// A container's place in one network.
@@ -169,4 +182,55 @@ pub struct Mount {
     /// Whether it can be written.
     #[serde(rename = "RW", deserialize_with = "lenient::null_as_default")]
     pub is_writable: bool,
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::format;
+
+    use super::*;
+
+    #[track_caller]
+    fn listing(fields: &str) -> ContainerListing {
+        serde_json::from_str(&format!(r#"{{"Id":"0123456789abcdef"{fields}}}"#)).unwrap()
+    }
+
+    #[track_caller]
+    fn check_name(names: &str, expected: &str) {
+        assert_eq!(listing(&format!(r#","Names":{names}"#)).name(), expected);
+    }
+
+    #[test]
+    fn the_name_is_the_containers_own_one_or_its_short_id() {
+        check_name(r#"["/web"]"#, "web");
+        check_name(r#"["web"]"#, "web");
+        check_name(r#"["/proxy/backend","/web"]"#, "web");
+        check_name("[]", "0123456789ab");
+        check_name("null", "0123456789ab");
+        check_name(r#"["/"]"#, "0123456789ab");
+    }
+
+    #[test]
+    fn a_null_is_an_absent_field_at_every_level() {
+        let nulls = r#","Names":null,"Image":null,"ImageID":null,"Command":null,"Created":null,"Ports":null,"Labels":null,
+            "State":null,"Status":null,"HostConfig":null,"NetworkSettings":null,"Mounts":null,"RepoDigests":null,"StartedAt":null"#;
+        assert_eq!(listing(nulls), listing(""));
+        let inner = r#","Ports":[{"IP":null,"PublicPort":null}],"HostConfig":{"NetworkMode":null},
+            "NetworkSettings":{"Networks":null},"Mounts":[{"Name":null,"RW":null}]"#;
+        let absent = r#","Ports":[{}],"HostConfig":{},"NetworkSettings":{},"Mounts":[{}]"#;
+        assert_eq!(listing(inner), listing(absent));
+    }
+
+    #[test]
+    fn an_endpoint_that_is_null_is_left_out() {
+        let listing =
+            listing(r#","NetworkSettings":{"Networks":{"gone":null,"bridge":{"NetworkID":"n"}}}"#);
+        let names: Vec<&str> = listing
+            .network_settings
+            .networks
+            .keys()
+            .map(String::as_str)
+            .collect();
+        assert_eq!(names, ["bridge"]);
+    }
 }

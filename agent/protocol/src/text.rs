@@ -51,7 +51,18 @@ impl<const MAX: usize> Text<MAX> {
 /// separators other than the blank, surrogates' neighbours, and format characters such as a right-to-left override.
 fn is_invisible(c: char) -> bool {
     (c.is_whitespace() && c != ' ')
-        || matches!(c, '\u{ad}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
+        || matches!(
+            c,
+            '\u{ad}'
+                | '\u{61c}'
+                | '\u{180e}'
+                | '\u{200b}'..='\u{200f}'
+                | '\u{202a}'..='\u{202e}'
+                | '\u{2060}'..='\u{206f}'
+                | '\u{feff}'
+                | '\u{fff9}'..='\u{fffb}'
+                | '\u{e0000}'..='\u{e007f}'
+        )
 }
 
 impl<const MAX: usize> fmt::Display for Text<MAX> {
@@ -80,6 +91,7 @@ mod tests {
         check("  pi-4  ", "pi-4");
         check("<b>pi</b>", "bpi/b");
         check("a\u{0}b\nc\u{202e}d", "abcd");
+        check("a\u{61c}b\u{2028}c\u{e0041}d", "abcd");
         check("12345678", "12345678");
         check("123456789", "12345678");
         check("1234567ü", "1234567");
