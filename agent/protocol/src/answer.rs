@@ -242,7 +242,7 @@ impl Answer {
     /// Reads an answer: `text` is a JSON object that has `correlation_id`, or type `response` and an `id`.
     ///
     /// A truthy `error` is a failure whatever else is there; an object with neither `success` nor `payload` is one, too. The
-    /// fields of a flat answer may also be inside its `payload`. An answer whose fields are not as described is a failure, so
+    /// fields of a flat answer may also be inside its `payload`; a payload that is a list can only answer a `command`. An answer whose fields are not as described is a failure, so
     /// that who waits for it does not wait in vain.
     pub(crate) fn decode(id: CallId, text: &str, is_response: bool) -> Result<Self, DecodeError> {
         let fields: Fields<'_> = lenient::object(text).map_err(|source| DecodeError::Content {
@@ -250,7 +250,7 @@ impl Answer {
             source,
         })?;
         let failure = fields.failure();
-        if is_response {
+        if is_response || fields.is_list() {
             let outcome = failure.map_or_else(
                 || Ok(fields.payload.unwrap_or(RawValue::NULL).to_owned()),
                 Err,
@@ -324,6 +324,11 @@ impl Fields<'_> {
             (Scalar::Bool(false), _) => Some(Failure::new("", kind)),
             (_, _) => None,
         }
+    }
+
+    fn is_list(&self) -> bool {
+        self.payload
+            .is_some_and(|payload| payload.get().starts_with('['))
     }
 
     fn done(&self, whole: &str) -> Result<OperationDone, Failure> {
