@@ -4,8 +4,15 @@
 
 pub mod audit;
 pub mod call;
+pub mod containers;
 pub mod dispatch;
+pub mod events;
+pub mod failure;
 pub mod health;
+pub mod hosts;
+pub mod inspected;
+pub mod live;
+pub mod log_lines;
 pub mod session;
 pub mod tokens;
 
@@ -14,6 +21,7 @@ use std::pin::Pin;
 
 use hyper::Method;
 
+use crate::agents::door;
 use crate::api::call::Call;
 use crate::http::problem::Problem;
 use crate::http::response::Response;
@@ -63,6 +71,23 @@ pub fn routes() -> impl IntoIterator<Item = (Method, &'static str, Route)> {
         POST   "/api/v1/registration-tokens"       Session  tokens::create;
         DELETE "/api/v1/registration-tokens/{id}"  Session  tokens::revoke;
         GET    "/api/v1/audit"                     Session  audit::list;
+        GET    "/api/v1/events"                    Session  events::list;
+        GET    "/api/v1/live"                      Page     live::open;
+        GET    "/api/v1/hosts"                     Session  hosts::list;
+        GET    "/api/v1/hosts/{host}"              Session  hosts::show;
+        DELETE "/api/v1/hosts/{host}"              Session  hosts::remove;
+        GET    "/api/v1/hosts/{host}/containers"                Session  containers::list;
+        GET    "/api/v1/hosts/{host}/containers/{id}"           Session  containers::inspect;
+        DELETE "/api/v1/hosts/{host}/containers/{id}"           Session  containers::remove;
+        GET    "/api/v1/hosts/{host}/containers/{id}/logs"      Session  containers::logs;
+        POST   "/api/v1/hosts/{host}/containers/{id}/start"     Session  containers::start;
+        POST   "/api/v1/hosts/{host}/containers/{id}/stop"      Session  containers::stop;
+        POST   "/api/v1/hosts/{host}/containers/{id}/restart"   Session  containers::restart;
+        POST   "/api/v1/hosts/{host}/containers/{id}/kill"      Session  containers::kill;
+        POST   "/api/v1/hosts/{host}/containers/{id}/pause"     Session  containers::pause;
+        POST   "/api/v1/hosts/{host}/containers/{id}/unpause"   Session  containers::unpause;
+        POST   "/api/v1/hosts/{host}/containers/{id}/rename"    Session  containers::rename;
+        GET    "/api/agent/ws"                     Open     door::knock;
     }
 }
 

@@ -3,11 +3,13 @@
 use std::fmt;
 use std::sync::{Arc, Mutex, PoisonError};
 
+use crate::agents::Agents;
 use crate::auth::limiter::Limiter;
 use crate::auth::passwords::Passwords;
 use crate::executor::Executor;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
+use crate::telemetry::board::Board;
 
 /// The server's shared parts.
 pub struct App {
@@ -19,6 +21,10 @@ pub struct App {
     pub shutdown: Shutdown,
     /// Hashes and verifies passwords, few at a time.
     pub passwords: Passwords,
+    /// The agents that are connected, and those that knock.
+    pub agents: Agents,
+    /// What is known now.
+    pub board: Board,
     log_ins: Mutex<Limiter>,
 }
 
@@ -30,6 +36,8 @@ impl App {
             executor,
             shutdown,
             passwords: Passwords::default(),
+            agents: Agents::default(),
+            board: Board::default(),
             log_ins: Mutex::new(Limiter::default()),
         }
     }

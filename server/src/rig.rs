@@ -20,6 +20,7 @@ use crate::http::listener::{self, Answer, Deadlines, Service};
 use crate::shutdown::{self, Trigger};
 use crate::store::Store;
 use crate::store::users::{self, UserRecord};
+use crate::telemetry::keeper;
 
 /// The password of the user `admin`.
 pub(crate) const PASSWORD: &str = "correct horse";
@@ -83,6 +84,7 @@ impl Rig {
         let runtime = Runtime::start().unwrap();
         let (trigger, shutdown) = shutdown::pair();
         let app = Arc::new(App::new(store, runtime.executor(), shutdown.clone()));
+        keeper::start(&app).unwrap();
         let (open, _) = listener::open_connections();
         let service = Service {
             executor: runtime.executor(),

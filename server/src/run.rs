@@ -21,6 +21,7 @@ use crate::http::listener::{self, Deadlines, Service};
 use crate::http::router::RouteConflict;
 use crate::shutdown;
 use crate::store::StoreError;
+use crate::telemetry::keeper;
 
 /// How long requests and sockets may take to end after the signal.
 const DRAIN: Duration = Duration::from_millis(1500);
@@ -85,6 +86,7 @@ pub fn run(config: Config) -> Result<(), RunError> {
     let executor = runtime.executor();
     let (trigger, shutdown) = shutdown::pair();
     let app = Arc::new(App::new(store, executor.clone(), shutdown.clone()));
+    keeper::start(&app).map_err(FirstStartError::from)?;
     let (open, all_closed) = listener::open_connections();
     let service = Service {
         executor: executor.clone(),
@@ -114,6 +116,7 @@ pub fn run(config: Config) -> Result<(), RunError> {
         if !closed.or(late).await {
             log::warn!("stopping with connections open after {DRAIN:?}");
         }
+        keeper::finish(&app).await;
     });
     // Ends what is left, so that the store is closed and not only abandoned.
     drop(runtime);

@@ -5,6 +5,7 @@ pub mod container;
 pub mod fanout;
 pub mod fleet;
 pub mod journal;
+pub mod keeper;
 pub mod notable;
 pub mod rates;
 pub mod view;

@@ -45,7 +45,7 @@ pub enum Facts {
     Other {
         /// What it is as a registration token.
         registration: Registration,
-        /// Whether another agent has this engine id and was not forced in beside others.
+        /// Whether another agent has this engine id.
         is_engine_taken: bool,
     },
 }

@@ -15,9 +15,6 @@ use serde_json::value::RawValue;
 
 use crate::agents::calls::{self, Calls};
 
-/// The capability by which our own agent tells that its heartbeats carry the Engine's state.
-pub const HEARTBEAT_CAPABILITY: &str = "pilotfish_heartbeat";
-
 /// Times of a session; tests shorten them.
 #[derive(Debug, Clone, Copy)]
 pub struct Pace {

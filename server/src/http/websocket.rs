@@ -27,10 +27,30 @@ pub type Socket = WebSocketStream<Connection>;
 ///
 /// [`Problem::BadRequest`] when it is no such request; then nothing is started.
 pub fn upgrade<T>(
-    mut request: Request,
+    request: Request,
     config: WebSocketConfig,
     executor: &Executor,
     talk: impl FnOnce(Socket) -> T + Send + 'static,
+) -> Result<Response, Problem>
+where
+    T: Future<Output = ()> + Send + 'static,
+{
+    upgrade_raw(request, executor, move |stream, read| async move {
+        let socket =
+            WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
+        talk(socket).await;
+    })
+}
+
+/// As [`upgrade`], for one who makes the socket: `talk` gets the connection and what was read of it already.
+///
+/// # Errors
+///
+/// As [`upgrade`].
+pub fn upgrade_raw<T>(
+    mut request: Request,
+    executor: &Executor,
+    talk: impl FnOnce(Connection, Vec<u8>) -> T + Send + 'static,
 ) -> Result<Response, Problem>
 where
     T: Future<Output = ()> + Send + 'static,
@@ -50,10 +70,7 @@ where
             log::error!("websocket from {address}: the connection is of another type");
             return;
         };
-        let (stream, read) = (parts.io.into_inner(), parts.read_buf.to_vec());
-        let socket =
-            WebSocketStream::from_partially_read(stream, read, Role::Server, Some(config)).await;
-        talk(socket).await;
+        talk(parts.io.into_inner(), parts.read_buf.to_vec()).await;
     });
     let mut response = response::empty(StatusCode::SWITCHING_PROTOCOLS);
     let headers = response.headers_mut();

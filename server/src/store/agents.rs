@@ -27,6 +27,9 @@ const ENGINES: MultimapTableDefinition<'_, &str, &str> =
 /// Agent id → when it was last heard, Unix ms. Apart from the record, so that it is cheap to write.
 const HEARD: TableDefinition<'_, &str, u64> = TableDefinition::new("agent_heard");
 
+/// The capability by which a pilotfish-agent announces that its heartbeats carry the Engine's state.
+const HEARTBEAT: &str = "pilotfish_heartbeat";
+
 /// One agent.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct AgentRecord {
@@ -52,6 +55,13 @@ pub struct AgentRecord {
     pub capabilities: BTreeMap<String, bool>,
     /// When it first registered.
     pub registered_unix_ms: u64,
+}
+
+impl AgentRecord {
+    /// Tells whether it is a pilotfish-agent: one whose heartbeats carry the Engine's state.
+    pub fn is_ours(&self) -> bool {
+        self.capabilities.get(HEARTBEAT).copied().unwrap_or(false)
+    }
 }
 
 pub(super) fn prepare(transaction: &WriteTransaction) -> Result<(), StoreError> {
@@ -100,7 +110,7 @@ pub fn find_by_token(store: &Store, hash: &SecretHash) -> Result<Option<AgentRec
     })
 }
 
-/// Tells, as part of a transaction, whether an agent that was not forced in has this Engine.
+/// Tells, as part of a transaction, whether an agent has this Engine.
 ///
 /// # Errors
 ///

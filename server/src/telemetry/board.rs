@@ -451,6 +451,7 @@ fn facts(host: &HostRecord, agent: &AgentRecord, heard_unix_ms: Option<u64>) -> 
             os: agent.os.clone(),
             arch: agent.arch.clone(),
             protocol: agent.protocol.clone(),
+            is_ours: agent.is_ours(),
         },
         system: System {
             os: host.system.os.clone(),

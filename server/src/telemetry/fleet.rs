@@ -56,6 +56,8 @@ pub struct Agent {
     pub arch: Option<String>,
     /// The protocol's label.
     pub protocol: String,
+    /// Whether it is a pilotfish-agent.
+    pub is_ours: bool,
 }
 
 /// A host's machine.

@@ -342,7 +342,9 @@ fn a_dockmon_agent_without_stats_for_a_minute_is_made_to_reconnect() {
                 script.answer_list(list).outputs();
             }
         }
-        script.at(SECOND * 80).check(&expected);
+        let mut outputs = script.at(SECOND * 80).outputs();
+        outputs.retain(|out| *out != Out::List);
+        assert_eq!(outputs, expected);
     }
 }
 

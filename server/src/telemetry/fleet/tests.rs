@@ -20,6 +20,7 @@ fn facts(name: &str) -> Facts {
             os: None,
             arch: None,
             protocol: "1.1".to_owned(),
+            is_ours: true,
         },
         system: System::default(),
         engine_version: None,

@@ -1,0 +1,208 @@
+//! The live links, one a host: how the API reaches a session, and how a newer session takes the place of an older one.
+
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
+
+use async_channel::{Receiver, Sender};
+use pilotfish_protocol::{HostId, Operation, OperationDone};
+
+use crate::agents::session::CallError;
+use crate::telemetry::fleet::SessionId;
+
+/// Most orders that wait for one session; one more is turned away as busy.
+const ORDERS: usize = 128;
+
+/// How often one DockMon agent may be made to reconnect.
+const RECONNECT_EVERY: Duration = Duration::from_secs(300);
+
+/// How a call ended.
+pub type Outcome = Result<OperationDone, CallError>;
+
+/// What is asked of a session.
+#[derive(Debug)]
+pub enum Order {
+    /// Carry out an operation and tell how it ended.
+    Call {
+        /// What to do.
+        operation: Operation,
+        /// Who waits.
+        reply: Sender<Outcome>,
+    },
+    /// Look again whether somebody watches the host.
+    LookAgain,
+}
+
+/// Why a session is to close: the close frame's code and reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Goodbye {
+    /// RFC 6455 §7.4.
+    pub code: u16,
+    /// For a person.
+    pub reason: &'static str,
+}
+
+/// A newer connection of the same agent is there.
+pub const REPLACED: Goodbye = Goodbye {
+    code: 1000,
+    reason: "New connection established",
+};
+
+/// The host was deleted.
+pub const REMOVED: Goodbye = Goodbye {
+    code: 1008,
+    reason: "Host removed",
+};
+
+/// How to reach a session.
+#[derive(Debug, Clone)]
+pub struct Link {
+    /// Its number.
+    pub session: SessionId,
+    /// What is asked of it.
+    pub orders: Sender<Order>,
+    goodbye: Sender<Goodbye>,
+}
+
+/// The session's ends of a [`Link`].
+#[derive(Debug)]
+pub struct Place {
+    /// Its number.
+    pub session: SessionId,
+    /// What is asked of it.
+    pub orders: Receiver<Order>,
+    /// Told once when it is to close.
+    pub goodbye: Receiver<Goodbye>,
+    /// Not before this time may it be made to reconnect for its own good.
+    pub reconnect_not_before: Option<Instant>,
+}
+
+/// The live links.
+#[derive(Debug, Default)]
+pub struct Roster {
+    state: Mutex<State>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    last: u64,
+    links: HashMap<HostId, Link>,
+    reconnected: HashMap<HostId, Instant>,
+}
+
+impl Link {
+    /// Tells the session to close; it does so by itself, nobody waits for it here.
+    pub fn dismiss(&self, goodbye: Goodbye) {
+        // A full channel holds a goodbye already; a closed one is of a session that is over.
+        let told = self.goodbye.try_send(goodbye);
+        if let Err(error) = told {
+            log::trace!("session {}: {error}", self.session.0);
+        }
+    }
+}
+
+impl Roster {
+    /// Makes a place for a new session of a host. The link it takes the place of is told to close.
+    pub fn enter(&self, host: &HostId) -> Place {
+        let (order_sender, orders) = async_channel::bounded(ORDERS);
+        let (goodbye_sender, goodbye) = async_channel::bounded(1);
+        let mut state = self.lock();
+        state.last += 1;
+        let session = SessionId(state.last);
+        let link = Link {
+            session,
+            orders: order_sender,
+            goodbye: goodbye_sender,
+        };
+        let replaced = state.links.insert(host.clone(), link);
+        let last = state.reconnected.get(host).copied();
+        drop(state);
+        if let Some(replaced) = replaced {
+            replaced.dismiss(REPLACED);
+        }
+        Place {
+            session,
+            orders,
+            goodbye,
+            reconnect_not_before: last.map(|last| last + RECONNECT_EVERY),
+        }
+    }
+
+    /// Gives a place back, unless a newer session has it.
+    pub fn leave(&self, host: &HostId, session: SessionId) {
+        let mut state = self.lock();
+        if state
+            .links
+            .get(host)
+            .is_some_and(|link| link.session == session)
+        {
+            state.links.remove(host);
+        }
+    }
+
+    /// Finds the link of a host.
+    pub fn find(&self, host: &HostId) -> Option<Link> {
+        self.lock().links.get(host).cloned()
+    }
+
+    /// Takes the link of a host that is no more.
+    pub fn remove(&self, host: &HostId) -> Option<Link> {
+        let mut state = self.lock();
+        state.reconnected.remove(host);
+        state.links.remove(host)
+    }
+
+    /// Notes that an agent was made to reconnect for its own good.
+    pub fn reconnected(&self, host: &HostId, now: Instant) {
+        self.lock().reconnected.insert(host.clone(), now);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn host() -> HostId {
+        HostId::new("h").unwrap()
+    }
+
+    #[test]
+    fn a_newer_session_takes_the_place_and_the_older_is_told() {
+        let roster = Roster::default();
+        let first = roster.enter(&host());
+        let second = roster.enter(&host());
+        assert!(second.session > first.session);
+        assert_eq!(first.goodbye.try_recv(), Ok(REPLACED));
+        assert!(second.goodbye.try_recv().is_err());
+        assert_eq!(roster.find(&host()).unwrap().session, second.session);
+    }
+
+    #[test]
+    fn a_replaced_session_that_leaves_leaves_the_newer_one_there() {
+        let roster = Roster::default();
+        let first = roster.enter(&host());
+        let second = roster.enter(&host());
+        roster.leave(&host(), first.session);
+        assert!(roster.find(&host()).is_some());
+        roster.leave(&host(), second.session);
+        assert!(roster.find(&host()).is_none());
+    }
+
+    #[test]
+    fn a_reconnection_for_its_own_good_is_followed_by_five_minutes_of_peace() {
+        let roster = Roster::default();
+        assert_eq!(roster.enter(&host()).reconnect_not_before, None);
+        let now = crate::clock::now();
+        roster.reconnected(&host(), now);
+        assert_eq!(
+            roster.enter(&host()).reconnect_not_before,
+            Some(now + RECONNECT_EVERY)
+        );
+        roster.remove(&host());
+        assert_eq!(roster.enter(&host()).reconnect_not_before, None);
+    }
+}
