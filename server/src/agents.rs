@@ -58,6 +58,12 @@ pub const TIMES: Times = Times {
     pace: PACE,
 };
 
+impl Default for Times {
+    fn default() -> Self {
+        TIMES
+    }
+}
+
 /// Why an operation was not done.
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 pub enum AskError {

@@ -17,6 +17,8 @@ pub mod first_start;
 pub mod http;
 pub mod logging;
 #[cfg(test)]
+mod peer;
+#[cfg(test)]
 mod rig;
 pub mod run;
 pub mod shutdown;

@@ -10,6 +10,7 @@ use futures_rustls::TlsAcceptor;
 use smol::net::TcpListener;
 use tempfile::TempDir;
 
+use crate::agents::{Agents, Times};
 use crate::api::dispatch;
 use crate::app::App;
 use crate::auth::passwords;
@@ -17,6 +18,7 @@ use crate::auth::secret::Secret;
 use crate::executor::Runtime;
 use crate::http::admission::{Admission, Limits};
 use crate::http::listener::{self, Answer, Deadlines, Service};
+use crate::peer::until;
 use crate::shutdown::{self, Trigger};
 use crate::store::Store;
 use crate::store::users::{self, UserRecord};
@@ -44,6 +46,7 @@ pub(crate) struct Setup {
     pub(crate) tls: Option<TlsAcceptor>,
     pub(crate) deadlines: Deadlines,
     pub(crate) limits: Limits,
+    pub(crate) times: Times,
     /// Answers in the place of the API.
     pub(crate) answer: Option<fn(Arc<App>) -> Answer>,
     /// What an earlier server left.
@@ -83,7 +86,9 @@ impl Rig {
         users::put(&store, "admin", &user).unwrap();
         let runtime = Runtime::start().unwrap();
         let (trigger, shutdown) = shutdown::pair();
-        let app = Arc::new(App::new(store, runtime.executor(), shutdown.clone()));
+        let mut app = App::new(store, runtime.executor(), shutdown.clone());
+        app.agents = Agents::new(setup.times);
+        let app = Arc::new(app);
         keeper::start(&app).unwrap();
         let (open, _) = listener::open_connections();
         let service = Service {
@@ -124,7 +129,10 @@ impl Rig {
         } = self;
         trigger.fire();
         drop(runtime);
+        let store = Arc::clone(&app.store);
         drop(app);
+        // Work on the pool for blocking work ends by itself.
+        until("the store is let go", || Arc::strong_count(&store) == 1);
         directory
     }
 

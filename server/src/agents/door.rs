@@ -37,6 +37,9 @@ const FRAMING_BYTES: u64 = 1024;
 /// How long a last word may take to get to the agent.
 const LAST_WORD: Duration = Duration::from_secs(2);
 
+/// A pause after which a peer is taken to have said all it will.
+const PAUSE: Duration = Duration::from_millis(250);
+
 /// A socket whose other end has not shown who it is, or is leaving.
 pub type Socket<S> = WebSocketStream<Metered<S>>;
 
@@ -301,13 +304,32 @@ where
         if socket.send(Message::Close(Some(frame))).await.is_err() {
             return;
         }
-        let mut scrap = [0; 4096];
         let stream = socket.get_mut();
         stream.allow_scrap();
-        while let Ok(1..) = stream.read(&mut scrap).await {}
+        let mut is_answered = false;
+        while let Some(received) = socket.next().await {
+            is_answered = received.is_ok();
+        }
+        // After a frame that was at fault nothing can be told apart any more: read until the peer pauses.
+        while !is_answered && scrap(socket.get_mut()).await {}
     };
     let late = async {
         Timer::after(LAST_WORD).await;
     };
     talk.or(late).await;
 }
+
+/// Throws away what comes; `false` when nothing does for a while.
+async fn scrap(stream: &mut (impl AsyncRead + Unpin)) -> bool {
+    let mut bytes = [0; 4096];
+    let pause = async {
+        Timer::after(PAUSE).await;
+        false
+    };
+    async { matches!(stream.read(&mut bytes).await, Ok(1..)) }
+        .or(pause)
+        .await
+}
+
+#[cfg(test)]
+mod tests;

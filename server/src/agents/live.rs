@@ -14,7 +14,7 @@ use pilotfish_protocol::{AgentMessage, HostId};
 use crate::agents::calls;
 use crate::agents::door::{self, Socket, close_code};
 use crate::agents::meter::{Meter, Metered};
-use crate::agents::roster::{Goodbye, Order, Outcome, Place, REMOVED};
+use crate::agents::roster::{Goodbye, Order, Outcome, Place, REMOVED, REPLACED};
 use crate::agents::session::{CallError, Ending, Input, Output, Report, Session};
 use crate::app::App;
 use crate::clock;
@@ -77,11 +77,18 @@ pub async fn run<S>(
     let place = app.agents.roster.enter(&host.id);
     let id = place.session;
     let (mut sender, mut receiver) = socket.split();
-    if !app.board.attach(&host.id, id) {
+    let is_attached = app.board.attach(&host.id, id);
+    if let Some(replaced) = &place.replaced {
+        replaced.dismiss(REPLACED);
+    }
+    if !is_attached {
+        let newest = app.agents.roster.find(&host.id);
+        let is_replaced = newest.is_some_and(|link| link.session > id);
+        let goodbye = if is_replaced { REPLACED } else { REMOVED };
         app.agents.roster.leave(&host.id, id);
         if let Ok(mut socket) = Socket::reunite(sender, receiver) {
-            let code = CloseCode::from(REMOVED.code);
-            door::farewell(&mut socket, code, REMOVED.reason).await;
+            let code = CloseCode::from(goodbye.code);
+            door::farewell(&mut socket, code, goodbye.reason).await;
         }
         return;
     }

@@ -73,6 +73,9 @@ pub struct Place {
     pub orders: Receiver<Order>,
     /// Told once when it is to close.
     pub goodbye: Receiver<Goodbye>,
+    /// Whose place it takes; to be dismissed as soon as the new session is known, not before: the host must not seem offline
+    /// in between.
+    pub replaced: Option<Link>,
     /// Not before this time may it be made to reconnect for its own good.
     pub reconnect_not_before: Option<Instant>,
 }
@@ -102,7 +105,7 @@ impl Link {
 }
 
 impl Roster {
-    /// Makes a place for a new session of a host. The link it takes the place of is told to close.
+    /// Makes a place for a new session of a host.
     pub fn enter(&self, host: &HostId) -> Place {
         let (order_sender, orders) = async_channel::bounded(ORDERS);
         let (goodbye_sender, goodbye) = async_channel::bounded(1);
@@ -116,14 +119,11 @@ impl Roster {
         };
         let replaced = state.links.insert(host.clone(), link);
         let last = state.reconnected.get(host).copied();
-        drop(state);
-        if let Some(replaced) = replaced {
-            replaced.dismiss(REPLACED);
-        }
         Place {
             session,
             orders,
             goodbye,
+            replaced,
             reconnect_not_before: last.map(|last| last + RECONNECT_EVERY),
         }
     }
@@ -171,11 +171,12 @@ mod tests {
     }
 
     #[test]
-    fn a_newer_session_takes_the_place_and_the_older_is_told() {
+    fn a_newer_session_takes_the_place_and_can_tell_the_older() {
         let roster = Roster::default();
         let first = roster.enter(&host());
         let second = roster.enter(&host());
         assert!(second.session > first.session);
+        second.replaced.unwrap().dismiss(REPLACED);
         assert_eq!(first.goodbye.try_recv(), Ok(REPLACED));
         assert!(second.goodbye.try_recv().is_err());
         assert_eq!(roster.find(&host()).unwrap().session, second.session);
