@@ -25,6 +25,9 @@ const GIVE_UP_AFTER: Duration = Duration::from_secs(40);
 /// How long a close frame may take to be answered.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
+/// Most bytes of messages held until the enrolment is durable; what comes beyond is lost, and its sender's call runs late.
+const HELD_BYTES: usize = 64 * 1024;
+
 /// The close reason of a server that let another connection of this agent in.
 const REPLACED: &str = "New connection established";
 
@@ -42,6 +45,8 @@ enum State {
     },
     Keeping {
         alive: Liveness,
+        /// Messages that came before the enrolment was durable; they are delivered when it is.
+        held: Vec<String>,
     },
     Open {
         alive: Liveness,
@@ -148,7 +153,7 @@ impl Uplink {
             State::Dialing { give_up_at }
             | State::Registering { give_up_at }
             | State::Closing { give_up_at } => Some(*give_up_at),
-            State::Keeping { alive } => Some(alive.ping_at.min(alive.give_up_at())),
+            State::Keeping { alive, .. } => Some(alive.ping_at.min(alive.give_up_at())),
             State::Open {
                 alive,
                 heartbeat_at,
@@ -178,14 +183,16 @@ impl Uplink {
     }
 
     fn received(&mut self, text: String, now: Instant) {
-        match &self.state {
+        self.heard(now);
+        match &mut self.state {
             State::Registering { .. } => self.answered(&text, now),
-            State::Open { .. } => {
-                self.heard(now);
-                self.outputs.push_back(Output::Deliver(text));
+            State::Open { .. } => self.outputs.push_back(Output::Deliver(text)),
+            State::Keeping { held, .. } => {
+                let held_bytes: usize = held.iter().map(String::len).sum();
+                if held_bytes + text.len() <= HELD_BYTES {
+                    held.push(text);
+                }
             }
-            // Before the enrolment is durable nothing may be done that depends on it; a call is only lost, its sender asks again.
-            State::Keeping { .. } => self.heard(now),
             State::Idle
             | State::Waiting { .. }
             | State::Dialing { .. }
@@ -200,6 +207,7 @@ impl Uplink {
             Ok(AuthAnswer::Success(success)) => {
                 self.state = State::Keeping {
                     alive: Liveness::heard(now),
+                    held: Vec::new(),
                 };
                 self.outputs.push_back(Output::Keep(success));
             }
@@ -221,20 +229,23 @@ impl Uplink {
     }
 
     fn heard(&mut self, now: Instant) {
-        if let State::Keeping { alive } | State::Open { alive, .. } = &mut self.state {
+        if let State::Keeping { alive, .. } | State::Open { alive, .. } = &mut self.state {
             *alive = Liveness::heard(now);
         }
     }
 
     fn kept(&mut self, now: Instant) {
-        if let State::Keeping { alive } = self.state {
-            self.state = State::Open {
-                alive,
-                heartbeat_at: now + limits::HEARTBEAT_EVERY,
-                proven_at: now + self.proven_after,
-            };
-            self.outputs.push_back(Output::Opened);
-        }
+        let State::Keeping { alive, held } = &mut self.state else {
+            return;
+        };
+        let (alive, held) = (*alive, std::mem::take(held));
+        self.state = State::Open {
+            alive,
+            heartbeat_at: now + limits::HEARTBEAT_EVERY,
+            proven_at: now + self.proven_after,
+        };
+        self.outputs.push_back(Output::Opened);
+        self.outputs.extend(held.into_iter().map(Output::Deliver));
     }
 
     fn closed(&mut self, code: Option<u16>, reason: &str, now: Instant) {
@@ -357,7 +368,9 @@ impl Uplink {
                 );
             }
             State::Closing { give_up_at } if now >= *give_up_at => self.end(),
-            State::Keeping { alive } | State::Open { alive, .. } if now >= alive.give_up_at() => {
+            State::Keeping { alive, .. } | State::Open { alive, .. }
+                if now >= alive.give_up_at() =>
+            {
                 let was_open = self.is_open();
                 self.outputs.push_back(Output::Hangup { code: 1001 });
                 self.lose(
@@ -366,7 +379,7 @@ impl Uplink {
                     now,
                 );
             }
-            State::Keeping { alive } => self.outputs.extend(alive.ping_if_due(now)),
+            State::Keeping { alive, .. } => self.outputs.extend(alive.ping_if_due(now)),
             State::Open {
                 alive,
                 heartbeat_at,

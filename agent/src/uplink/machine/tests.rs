@@ -86,14 +86,29 @@ fn the_session_opens_only_after_the_enrolment_is_durable() {
     assert_eq!(script.say(Input::Dialed), [Output::Register]);
     let outputs = script.say(Input::Received(SUCCESS.to_owned()));
     assert!(matches!(&outputs[..], [Output::Keep(success)] if success.agent_id.as_str() == "a"));
-    assert_eq!(
-        script.say(Input::Received("{}".into())),
-        [],
-        "no message is delivered before"
-    );
     assert!(!script.uplink.is_open());
     assert_eq!(script.say(Input::Kept), [Output::Opened]);
     assert!(script.uplink.is_open());
+}
+
+#[test]
+fn calls_that_come_before_the_enrolment_is_durable_are_delivered_after_it() {
+    let mut script = Script::new();
+    script.say(Input::Enable);
+    script.say(Input::Dialed);
+    script.say(Input::Received(SUCCESS.to_owned()));
+    assert_eq!(script.say(Input::Received("first".into())), []);
+    assert_eq!(
+        script.say(Input::Received("x".repeat(HELD_BYTES))),
+        [],
+        "too much to hold"
+    );
+    assert_eq!(script.say(Input::Received("second".into())), []);
+    let deliver = |text: &str| Output::Deliver(text.into());
+    assert_eq!(
+        script.say(Input::Kept),
+        [Output::Opened, deliver("first"), deliver("second")]
+    );
 }
 
 #[test]
