@@ -48,16 +48,6 @@ impl<W> Default for Calls<W> {
 }
 
 impl<W> Calls<W> {
-    /// Counts the waiting calls.
-    pub fn len(&self) -> usize {
-        self.waiting.len()
-    }
-
-    /// Tells whether another call may be made.
-    pub fn has_room(&self) -> bool {
-        self.waiting.len() < IN_FLIGHT
-    }
-
     /// Notes a call as asked at `now`.
     ///
     /// # Errors
@@ -70,7 +60,7 @@ impl<W> Calls<W> {
         waiter: W,
         now: Instant,
     ) -> Result<(), W> {
-        if !self.has_room() || self.waiting.contains_key(&id) {
+        if self.waiting.len() >= IN_FLIGHT || self.waiting.contains_key(&id) {
             return Err(waiter);
         }
         let waiting = Waiting {
@@ -164,7 +154,7 @@ mod tests {
         assert_eq!(calls.ask(id(64), SECOND, 64, now), Err(64));
         calls.answer(&id(0));
         calls.ask(id(64), SECOND, 64, now).unwrap();
-        assert_eq!(calls.len(), IN_FLIGHT);
+        assert_eq!(calls.waiting.len(), IN_FLIGHT);
     }
 
     #[test]
@@ -200,7 +190,7 @@ mod tests {
         let mut waiters = calls.end();
         waiters.sort_unstable();
         assert_eq!(waiters, ["one", "two"]);
-        assert_eq!((calls.len(), calls.next_deadline()), (0, None));
+        assert_eq!((calls.waiting.len(), calls.next_deadline()), (0, None));
     }
 
     #[test]

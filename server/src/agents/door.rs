@@ -178,7 +178,16 @@ pub fn close_code(error: &WsError) -> Option<(CloseCode, &'static str)> {
         }
         WsError::Utf8(_) => Some((CloseCode::Invalid, "Text is not UTF-8")),
         WsError::Protocol(_) => Some((CloseCode::Protocol, "Not RFC 6455")),
-        _ => None,
+        WsError::ConnectionClosed
+        | WsError::AlreadyClosed
+        | WsError::Io(_)
+        | WsError::Tls(_)
+        | WsError::Capacity(_)
+        | WsError::WriteBufferFull(_)
+        | WsError::AttackAttempt
+        | WsError::Url(_)
+        | WsError::Http(_)
+        | WsError::HttpFormat(_) => None,
     }
 }
 

@@ -122,9 +122,7 @@ fn enrol(
 ) -> Result<Admitted, EnrolmentError> {
     // Made before the transaction, which others wait for.
     let permanent_token = Secret::generate()?;
-    let (agent_id, host_id) = (new_id()?, new_id()?);
-    let agent_id = AgentId::new(agent_id).expect("a UUID is an id");
-    let host_id = HostId::new(host_id).expect("a UUID is an id");
+    let (agent_id, host_id) = (agent_id(random()?), host_id(random()?));
     store.write(|transaction| {
         // Whatever fails below takes this use of the token back with the transaction.
         let consumed = registration_tokens::consume(transaction, hash, now_unix_ms);
@@ -208,10 +206,18 @@ fn decide(
     }
 }
 
-fn new_id() -> Result<String, NoRandomness> {
+fn random() -> Result<[u8; 16], NoRandomness> {
     let mut random = [0; 16];
     getrandom::fill(&mut random)?;
-    Ok(uuid_v4(random))
+    Ok(random)
+}
+
+fn agent_id(random: [u8; 16]) -> AgentId {
+    AgentId::new(uuid_v4(random)).expect("a UUID is 36 characters that an id may have")
+}
+
+fn host_id(random: [u8; 16]) -> HostId {
+    HostId::new(uuid_v4(random)).expect("a UUID is 36 characters that an id may have")
 }
 
 fn told_name(register: &Register) -> Option<&str> {

@@ -384,3 +384,6 @@ fn is_container_name(name: &str) -> bool {
 fn not_as_described() -> Problem {
     Problem::EngineError("the agent's answer is not as described".to_owned())
 }
+
+#[cfg(test)]
+mod tests;

@@ -159,3 +159,6 @@ async fn close(socket: &mut Socket, code: CloseCode, reason: &'static str) {
     };
     say.or(late).await;
 }
+
+#[cfg(test)]
+mod tests;
