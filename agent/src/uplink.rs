@@ -3,6 +3,7 @@
 pub mod backoff;
 pub mod credentials;
 pub mod dial;
+mod liveness;
 pub mod machine;
 pub mod outbox;
 pub mod signals;

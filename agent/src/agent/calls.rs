@@ -12,6 +12,8 @@ impl Agent {
     pub(super) fn deliver(&mut self, text: &str, now: Now) {
         match ServerMessage::decode(text) {
             Ok(ServerMessage::Operation { id, operation }) => {
+                let (verb, container) = (operation.kind.action(), operation.container_id.short());
+                log::debug!("server asks: {verb} {container}");
                 match guard::refusal(&operation, self.own_container.as_ref()) {
                     Some(failure) => self.answer_failed(AnswerForm::Flat, id, failure, now),
                     None => self.admit(id, Work::Operation(operation), now),

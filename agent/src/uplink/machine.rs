@@ -14,14 +14,11 @@ use std::time::{Duration, Instant};
 use pilotfish_protocol::{AuthAnswer, limits};
 
 use super::backoff::Backoff;
+use super::liveness::{GIVE_UP_AFTER, Liveness};
 use super::signals::{Input, Output};
 
 /// How long dialing may take in all: name, TCP, TLS and WebSocket handshake.
 const DIAL_WAIT: Duration = Duration::from_secs(30);
-/// How long nothing may be heard before a ping asks for a sign of life.
-const PING_AFTER: Duration = Duration::from_secs(15);
-/// How long nothing may be heard before the peer is given up; leaves room to notice it within [`limits::PEER_SILENCE`].
-const GIVE_UP_AFTER: Duration = Duration::from_secs(40);
 /// How long a close frame may take to be answered.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
@@ -57,26 +54,6 @@ enum State {
         give_up_at: Instant,
     },
     Ended,
-}
-
-/// When the peer was last heard, and when it was last asked.
-#[derive(Clone, Copy, Debug)]
-struct Liveness {
-    heard_at: Instant,
-    ping_at: Instant,
-}
-
-impl Liveness {
-    fn heard(now: Instant) -> Self {
-        Self {
-            heard_at: now,
-            ping_at: now + PING_AFTER,
-        }
-    }
-
-    fn give_up_at(self) -> Instant {
-        self.heard_at + GIVE_UP_AFTER
-    }
 }
 
 /// The link to the server.
@@ -379,13 +356,16 @@ impl Uplink {
                     now,
                 );
             }
-            State::Keeping { alive, .. } => self.outputs.extend(alive.ping_if_due(now)),
+            State::Keeping { alive, .. } => self
+                .outputs
+                .extend(alive.is_ping_due(now).then_some(Output::Ping)),
             State::Open {
                 alive,
                 heartbeat_at,
                 ..
             } => {
-                self.outputs.extend(alive.ping_if_due(now));
+                self.outputs
+                    .extend(alive.is_ping_due(now).then_some(Output::Ping));
                 if now >= *heartbeat_at {
                     *heartbeat_at = now + limits::HEARTBEAT_EVERY;
                     self.outputs.push_back(Output::Heartbeat);
@@ -399,15 +379,6 @@ impl Uplink {
             | State::Closing { .. }
             | State::Ended => {}
         }
-    }
-}
-
-impl Liveness {
-    fn ping_if_due(&mut self, now: Instant) -> Option<Output> {
-        (now >= self.ping_at).then(|| {
-            self.ping_at = now + PING_AFTER;
-            Output::Ping
-        })
     }
 }
 

@@ -63,7 +63,7 @@ impl Sample {
     /// Writes `lines` lines, odd ones to stdout and even ones to stderr, then idles.
     pub fn talking(name: &str, lines: u32) -> Self {
         let script = format!(
-            "for n in $(seq {lines}); do if [ $((n % 2)) = 1 ]; then echo \"out $n\"; else echo \"err $n\" >&2; fi; done; \
+            "for n in $(seq {lines}); do if [ $((n % 2)) = 1 ]; then echo \"out $n\"; else echo \"err $n\" >&2; fi; sleep 0.05; done; \
              while :; do sleep 3600 & wait $!; done"
         );
         Self::script(name, &script)
