@@ -21,7 +21,7 @@ use pilotfish_protocol::{HostId, Operation, OperationDone, Refusal, limits};
 
 use crate::agents::refusals::Refusals;
 use crate::agents::roster::{Order, REMOVED, Roster};
-use crate::agents::session::{CallError, PACE, Pace};
+use crate::agents::session::exchange::{CallError, PACE, Pace};
 use crate::clock;
 use crate::http::admission::{Admission, Limits};
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use async_channel::{Receiver, Sender};
 use pilotfish_protocol::{HostId, Operation, OperationDone};
 
-use crate::agents::session::CallError;
+use crate::agents::session::exchange::CallError;
 use crate::telemetry::fleet::SessionId;
 
 /// Most orders that wait for one session; one more is turned away as busy.

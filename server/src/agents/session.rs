@@ -3,123 +3,21 @@
 //! Feed it what happens, carry out what [`Session::poll_output`] gives, and call [`Session::handle`] with [`Input::Time`] at
 //! [`Session::deadline`].
 
+pub mod exchange;
+mod lists;
+
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use pilotfish_protocol::{
-    AgentMessage, Answer, CallId, Command, ContainerEvent, ContainerListing, ContainerStats,
-    EngineState, Failure, FailureKind, HostStats, Operation, OperationDone, OperationKind,
-    ServerMessage, Text, Trouble,
+    AgentMessage, Answer, CallId, Command, EngineState, Failure, FailureKind, Operation,
+    OperationKind, ServerMessage, Text,
 };
 use serde_json::value::RawValue;
 
 use crate::agents::calls::{self, Calls};
-
-/// Times of a session; tests shorten them.
-#[derive(Debug, Clone, Copy)]
-pub struct Pace {
-    /// How often a WebSocket ping is sent.
-    pub ping: Duration,
-    /// After how long without a byte from the agent it is gone.
-    pub silence: Duration,
-    /// How often containers are listed when nobody looks.
-    pub list_slow: Duration,
-    /// How often containers are listed when somebody looks, and the soonest after an event.
-    pub list_fast: Duration,
-    /// After how long without container stats a DockMon agent has lost its Engine's streams.
-    pub stats_lost: Duration,
-}
-
-/// The pace outside tests.
-pub const PACE: Pace = Pace {
-    ping: Duration::from_secs(15),
-    silence: pilotfish_protocol::limits::PEER_SILENCE,
-    list_slow: Duration::from_secs(10),
-    list_fast: Duration::from_secs(2),
-    stats_lost: Duration::from_secs(60),
-};
-
-/// What happens to a session.
-#[derive(Debug)]
-pub enum Input<W> {
-    /// Bytes came at this time, whatever they are.
-    Heard(Instant),
-    /// A message came.
-    Message(AgentMessage),
-    /// An operation is to be carried out for `W`.
-    Call {
-        /// The call's id: random.
-        id: CallId,
-        /// What to do.
-        operation: Operation,
-        /// Who waits for the answer.
-        waiter: W,
-    },
-    /// Whether somebody looks at the host.
-    Watched(bool),
-    /// Containers are to be listed at once.
-    ListNow,
-    /// Time passed.
-    Time,
-}
-
-/// What is to be done.
-#[derive(Debug)]
-pub enum Output<W> {
-    /// Send this text.
-    Send(String),
-    /// Send a WebSocket ping.
-    Ping,
-    /// Tell the waiter how its call ended.
-    Done(W, Result<OperationDone, CallError>),
-    /// Tell what was learnt.
-    Report(Report),
-    /// Close the connection; the session is over.
-    Close(Ending),
-}
-
-/// Something learnt.
-#[derive(Debug)]
-pub enum Report {
-    /// How the Engine is.
-    Engine(EngineState),
-    /// All containers.
-    List(Vec<ContainerListing>),
-    /// Something happened to a container.
-    Event(ContainerEvent),
-    /// A sample of a container.
-    ContainerStats(ContainerStats),
-    /// A sample of the host.
-    HostStats(HostStats),
-    /// Trouble for the event log.
-    Trouble(Trouble),
-}
-
-/// Why the session ends itself.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Ending {
-    /// Nothing was heard for too long.
-    Silent,
-    /// A DockMon agent that lost its Engine's events and stats: reconnecting makes it build both anew.
-    StreamsLost,
-}
-
-/// Why a call failed.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-pub enum CallError {
-    /// Too many calls in hand.
-    #[error("too many calls in hand")]
-    Busy,
-    /// The agent went away.
-    #[error("the agent went away")]
-    Disconnected,
-    /// No answer in time.
-    #[error("no answer within {0:?}")]
-    Late(Duration),
-    /// The agent answered that it failed.
-    #[error("the agent answers: {0}")]
-    Failed(Failure),
-}
+use crate::agents::session::exchange::{CallError, Ending, Input, Output, Pace, Report};
+use crate::agents::session::lists::Lists;
 
 /// What a call waits for.
 #[derive(Debug)]
@@ -135,33 +33,14 @@ enum Purpose<W> {
 pub struct Session<W> {
     pace: Pace,
     is_ours: bool,
-    /// Makes ids of the regular lists, after a random beginning.
-    random: [u8; 16],
-    lists: u32,
+    lists: Lists,
     heard_at: Instant,
     ping_at: Instant,
-    is_watched: bool,
-    list: ListState,
     /// Containers that ought to have stats, and since when none came.
     stats: StatsWatch,
     calls: Calls<Purpose<W>>,
     outputs: VecDeque<Output<W>>,
     is_over: bool,
-}
-
-#[derive(Debug, Clone, Copy)]
-enum ListState {
-    /// The next one is asked for at this time; the last one was at `asked_at`.
-    Due {
-        at: Instant,
-        asked_at: Option<Instant>,
-    },
-    /// Asked for, not answered.
-    InFlight {
-        asked_at: Instant,
-        /// Ask again at this time, sooner than the pace would.
-        again_at: Option<Instant>,
-    },
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -186,15 +65,9 @@ impl<W> Session<W> {
         Self {
             pace,
             is_ours,
-            random,
-            lists: 0,
+            lists: Lists::new(pace, random, now),
             heard_at: now,
             ping_at: now + pace.ping,
-            is_watched: false,
-            list: ListState::Due {
-                at: now,
-                asked_at: None,
-            },
             stats: StatsWatch {
                 is_any_running: false,
                 quiet_since: now,
@@ -216,8 +89,8 @@ impl<W> Session<W> {
                 operation,
                 waiter,
             } => self.call(id, operation, waiter, now),
-            Input::Watched(is_watched) => self.watched(is_watched, now),
-            Input::ListNow => self.list_soon(now),
+            Input::Watched(is_watched) => self.lists.watched(is_watched, now),
+            Input::ListNow => self.lists.soon(now),
             Input::Time => {}
         }
         self.time(now);
@@ -230,14 +103,10 @@ impl<W> Session<W> {
 
     /// Tells when [`Input::Time`] is wanted.
     pub fn deadline(&self) -> Instant {
-        let list_at = match self.list {
-            ListState::Due { at, .. } => Some(at),
-            ListState::InFlight { .. } => None,
-        };
         let times = [
             Some(self.heard_at + self.pace.silence),
             Some(self.ping_at),
-            list_at,
+            self.lists.due_at(),
             self.calls.next_deadline(),
             self.streams_lost_at(),
         ];
@@ -273,7 +142,7 @@ impl<W> Session<W> {
         for late in self.calls.expire(now) {
             match late.waiter {
                 Purpose::List => {
-                    self.list_ended(now);
+                    self.lists.ended(now);
                     if !self.is_ours {
                         let why = format!("no container list within {} s", late.deadline.as_secs());
                         self.engine_down(&why);
@@ -285,9 +154,7 @@ impl<W> Session<W> {
                 }
             }
         }
-        if let ListState::Due { at, .. } = self.list
-            && now >= at
-        {
+        if self.lists.due_at().is_some_and(|at| now >= at) {
             self.ask_list(now);
         }
     }
@@ -316,14 +183,14 @@ impl<W> Session<W> {
         };
         if let Report::Engine(EngineState::Up { .. }) = report {
             // It may have come back with other containers.
-            self.list_soon(self.soonest_list(now));
+            self.lists.is_old(now);
         }
         self.outputs.push_back(Output::Report(report));
     }
 
     /// An event was worth keeping: the list is old, but a restart loop must not make the agent list without pause.
     pub fn list_is_old(&mut self, now: Instant) {
-        self.list_soon(self.soonest_list(now));
+        self.lists.is_old(now);
     }
 
     fn call(&mut self, id: CallId, operation: Operation, waiter: W, now: Instant) {
@@ -357,7 +224,7 @@ impl<W> Session<W> {
         };
         match purpose {
             Purpose::List => {
-                self.list_ended(now);
+                self.lists.ended(now);
                 match answer {
                     Answer::Response { outcome, .. } => self.listed(outcome, now),
                     Answer::Operation { outcome, .. } => {
@@ -382,14 +249,14 @@ impl<W> Session<W> {
                 let outcome = outcome.map_err(CallError::Failed);
                 self.outputs.push_back(Output::Done(waiter, outcome));
                 if is_done {
-                    self.list_soon(now);
+                    self.lists.soon(now);
                 }
             }
         }
     }
 
     fn listed(&mut self, outcome: Result<Box<RawValue>, Failure>, now: Instant) {
-        match outcome.map(|payload| read_list(&payload)) {
+        match outcome.map(|payload| lists::read(&payload)) {
             Ok(Some(listings)) => {
                 let is_any_running = listings.iter().any(|listing| listing.state == "running");
                 if is_any_running && !self.stats.is_any_running {
@@ -432,75 +299,18 @@ impl<W> Session<W> {
     }
 
     fn ask_list(&mut self, now: Instant) {
-        let mut random = self.random;
-        for (byte, count) in random.iter_mut().zip(self.lists.to_be_bytes()) {
-            *byte ^= count;
-        }
-        self.lists = self.lists.wrapping_add(1);
-        let id = calls::call_id(random);
+        let id = self.lists.next_id();
         let message = ServerMessage::Command {
             id: id.clone(),
             command: Command::ListContainers,
         };
         let asked = self.calls.ask(id, calls::DEADLINE, Purpose::List, now);
         if asked.is_err() {
-            // No room among the calls: later.
-            let at = now + self.pace.list_fast;
-            self.list = ListState::Due { at, asked_at: None };
+            self.lists.put_off(now);
             return;
         }
         self.outputs.extend(message.encode().map(Output::Send));
-        self.list = ListState::InFlight {
-            asked_at: now,
-            again_at: None,
-        };
-    }
-
-    fn list_ended(&mut self, now: Instant) {
-        if let ListState::InFlight { asked_at, again_at } = self.list {
-            let by_pace = asked_at + self.list_every();
-            let at = again_at
-                .map_or(by_pace, |again_at| again_at.min(by_pace))
-                .max(now);
-            self.list = ListState::Due {
-                at,
-                asked_at: Some(asked_at),
-            };
-        }
-    }
-
-    fn list_every(&self) -> Duration {
-        if self.is_watched {
-            self.pace.list_fast
-        } else {
-            self.pace.list_slow
-        }
-    }
-
-    /// The soonest time for a list that an event wants.
-    fn soonest_list(&self, now: Instant) -> Instant {
-        let asked_at = match self.list {
-            ListState::Due { asked_at, .. } => asked_at,
-            ListState::InFlight { asked_at, .. } => Some(asked_at),
-        };
-        asked_at.map_or(now, |asked_at| (asked_at + self.pace.list_fast).max(now))
-    }
-
-    fn list_soon(&mut self, wanted_at: Instant) {
-        match &mut self.list {
-            ListState::Due { at, .. } => *at = (*at).min(wanted_at),
-            // What is on its way may be from before.
-            ListState::InFlight { again_at, .. } => {
-                *again_at = Some(again_at.map_or(wanted_at, |at| at.min(wanted_at)));
-            }
-        }
-    }
-
-    fn watched(&mut self, is_watched: bool, now: Instant) {
-        let was_watched = std::mem::replace(&mut self.is_watched, is_watched);
-        if is_watched && !was_watched {
-            self.list_soon(now);
-        }
+        self.lists.asked(now);
     }
 
     fn streams_lost_at(&self) -> Option<Instant> {
@@ -525,15 +335,6 @@ fn deadline(kind: &OperationKind) -> Duration {
         | OperationKind::GetLogs { .. }
         | OperationKind::Inspect => calls::DEADLINE,
     }
-}
-
-/// Reads a container list; an element that cannot be read is left out, `None` when it is no array.
-fn read_list(payload: &RawValue) -> Option<Vec<ContainerListing>> {
-    let elements: Vec<&RawValue> = serde_json::from_str(payload.get()).ok()?;
-    let listings = elements
-        .into_iter()
-        .filter_map(|element| serde_json::from_str(element.get()).ok());
-    Some(listings.collect())
 }
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use pilotfish_protocol::{ContainerId, HostId, Operation, OperationDone, Operatio
 use serde::{Deserialize, Serialize};
 
 use crate::agents::AskError;
-use crate::agents::session::CallError;
+use crate::agents::session::exchange::CallError;
 use crate::api::call::{Call, Doer};
 use crate::api::hosts::{NO_HOST, host_id};
 use crate::api::log_lines::{self, Line};

@@ -5,7 +5,7 @@ use std::time::Duration;
 use pilotfish_protocol::{Failure, FailureKind};
 
 use crate::agents::AskError;
-use crate::agents::session::CallError;
+use crate::agents::session::exchange::CallError;
 use crate::http::problem::Problem;
 
 /// When one who met a busy agent may try again.

@@ -3,7 +3,10 @@
 //! Every change goes the same way: the fleet takes it, viewers are told, and what is worth keeping goes into the journal, which
 //! [`Board::flush`] writes to the store.
 
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+mod records;
+mod viewers;
+
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pilotfish_protocol::{
     ContainerEvent, ContainerListing, ContainerStats, EngineState, HostId, HostStats, Trouble,
@@ -15,13 +18,13 @@ use crate::store::agents::AgentRecord;
 use crate::store::events::{EventRecord, Subject as About};
 use crate::store::hosts::HostRecord;
 use crate::store::{Store, StoreError, agents, events, hosts};
-use crate::telemetry::fanout::{Fanout, Next, Subject, ViewerId, Wake};
-use crate::telemetry::fleet::{Agent, EngineChange, Facts, Fleet, SessionId, System};
+use crate::telemetry::board::records::{facts, host_event};
+use crate::telemetry::board::viewers::containers_message;
+use crate::telemetry::fanout::{Fanout, Subject};
+use crate::telemetry::fleet::{EngineChange, Fleet, SessionId};
 use crate::telemetry::journal::Journal;
 use crate::telemetry::notable;
-use crate::telemetry::view::{
-    ContainerStatsView, ContainerView, EventView, HostStatsView, HostView, Live,
-};
+use crate::telemetry::view::{ContainerStatsView, EventView, HostStatsView, HostView, Live};
 
 /// What is known now.
 #[derive(Debug, Default)]
@@ -262,58 +265,6 @@ impl Board {
         look(&self.lock().fleet)
     }
 
-    /// Adds a viewer; `None` when there are too many.
-    pub fn add_viewer(&self, wake: Wake) -> Option<ViewerId> {
-        self.lock().fanout.add(wake)
-    }
-
-    /// Removes a viewer.
-    pub fn remove_viewer(&self, viewer: ViewerId) {
-        self.lock().fanout.remove(viewer);
-    }
-
-    /// Makes `host` the one the viewer watches, and tells it the containers that are known.
-    pub fn watch(&self, viewer: ViewerId, host: Option<HostId>) {
-        let mut state = self.lock();
-        let state = &mut *state;
-        state.fanout.watch(viewer, host.clone());
-        if let Some(host) = host
-            && let Some(message) = containers_message(&state.fleet, &host)
-        {
-            let subject = Subject::Containers(host);
-            state.fanout.tell_one(viewer, &subject, &message);
-        }
-    }
-
-    /// Tells whether somebody watches the host.
-    pub fn is_watched(&self, host: &HostId) -> bool {
-        self.lock().fanout.watching(host) > 0
-    }
-
-    /// Takes what the viewer is to be sent next; `None` when there is nothing.
-    pub fn next(&self, viewer: ViewerId) -> Option<Arc<str>> {
-        let now = clock::unix_ms();
-        let mut state = self.lock();
-        let state = &mut *state;
-        match state.fanout.next(viewer)? {
-            Next::Message(message) => Some(message),
-            Next::Everything { watched } => {
-                let hosts = state.fleet.iter().map(|(id, host)| HostView::of(id, host));
-                let everything = Live::Hosts {
-                    server_unix_ms: now,
-                    hosts: hosts.collect(),
-                };
-                if let Some(watched) = watched
-                    && let Some(message) = containers_message(&state.fleet, &watched)
-                {
-                    let subject = Subject::Containers(watched);
-                    state.fanout.tell_one(viewer, &subject, &message);
-                }
-                Some(everything.encode())
-            }
-        }
-    }
-
     /// Tells viewers the time, and drops samples that are too old.
     pub fn tick(&self) {
         let now = clock::unix_ms();
@@ -401,7 +352,7 @@ impl State {
             return;
         }
         if let Some(host) = self.fleet.find(id) {
-            let host = HostView::of(id, host);
+            let host = Box::new(HostView::of(id, host));
             let message = Live::Host { host }.encode();
             self.fanout.tell(&Subject::Host(id.clone()), &message);
         }
@@ -415,53 +366,5 @@ impl State {
             let subject = Subject::Containers(id.clone());
             self.fanout.tell_watchers(id, &subject, &message);
         }
-    }
-}
-
-fn containers_message(fleet: &Fleet, id: &HostId) -> Option<Arc<str>> {
-    let list = fleet.find(id)?.list.as_ref();
-    let message = Live::Containers {
-        host_id: id,
-        at_unix_ms: list.map(|list| list.at_unix_ms),
-        containers: ContainerView::all(list),
-    };
-    Some(message.encode())
-}
-
-fn host_event(id: &HostId, name: &str, action: &str, detail: Option<String>) -> EventRecord {
-    EventRecord {
-        at_unix_ms: clock::unix_ms(),
-        host_id: Some(id.clone()),
-        host_name: name.to_owned(),
-        subject: About::Host,
-        action: action.to_owned(),
-        container_id: None,
-        container_name: None,
-        image: None,
-        detail,
-    }
-}
-
-fn facts(host: &HostRecord, agent: &AgentRecord, heard_unix_ms: Option<u64>) -> Facts {
-    Facts {
-        name: host.name.clone(),
-        agent: Agent {
-            id: agent.id.clone(),
-            version: agent.version.clone(),
-            os: agent.os.clone(),
-            arch: agent.arch.clone(),
-            protocol: agent.protocol.clone(),
-            is_ours: agent.is_ours(),
-        },
-        system: System {
-            os: host.system.os.clone(),
-            kernel: host.system.kernel.clone(),
-            cpus: host.system.cpus,
-            memory_bytes: host.system.memory_bytes,
-            addresses: host.system.addresses.clone(),
-        },
-        engine_version: host.engine_version.clone(),
-        enrolled_unix_ms: host.enrolled_unix_ms,
-        heard_unix_ms,
     }
 }

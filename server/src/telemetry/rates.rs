@@ -32,9 +32,7 @@ impl Counter {
             return None;
         };
         let reading = Reading { value, at: now };
-        let Some(last) = self.last.replace(reading) else {
-            return None;
-        };
+        let last = self.last.replace(reading)?;
         let passed = now.saturating_duration_since(last.at);
         if passed < SHORTEST && value >= last.value {
             // Too soon: wait for the next one, counted from the older reading.

@@ -128,7 +128,7 @@ pub enum Live<'a> {
     /// A host that changed.
     Host {
         /// The host.
-        host: HostView<'a>,
+        host: Box<HostView<'a>>,
     },
     /// A host that is no more.
     HostRemoved {

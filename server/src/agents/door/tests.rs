@@ -8,7 +8,7 @@ use pilotfish_protocol::HostId;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::agents::session::{CallError, PACE};
+use crate::agents::session::exchange::{CallError, PACE};
 use crate::agents::{AskError, Times};
 use crate::peer::{Enrolled, Peer, foreign_id, register, registration_token, until};
 use crate::rig::{Rig, Setup};
@@ -426,7 +426,7 @@ fn one_agent_cannot_answer_for_another() {
 #[test]
 fn an_agent_that_is_silent_is_shown_offline_and_cut() {
     let silence = Duration::from_millis(150);
-    let pace = crate::agents::session::Pace {
+    let pace = crate::agents::session::exchange::Pace {
         ping: Duration::from_millis(40),
         silence,
         ..PACE
@@ -451,7 +451,7 @@ fn an_agent_that_is_silent_is_shown_offline_and_cut() {
 #[test]
 fn an_agent_that_answers_pings_stays() {
     let silence = Duration::from_millis(400);
-    let pace = crate::agents::session::Pace {
+    let pace = crate::agents::session::exchange::Pace {
         ping: Duration::from_millis(50),
         silence,
         list_slow: Duration::from_millis(100),

@@ -1,3 +1,5 @@
+//! Enrolment on a store of its own: tokens, names, what is stored.
+
 use pilotfish_protocol::{EngineId, Text, Token};
 
 use super::*;

@@ -1,4 +1,7 @@
+//! Scripts of what happens to a session, and what it wants done.
+
 use super::*;
+use crate::agents::session::exchange::PACE;
 
 const MS: Duration = Duration::from_millis(1);
 /// What the ids of the regular lists begin with.
@@ -67,7 +70,7 @@ impl Script {
 
     /// Answers the list that is in flight.
     fn answer_list(&mut self, rest: &str) -> &mut Script {
-        let waiting = self.session.lists - 1;
+        let waiting = self.session.lists.count - 1;
         let mut random = LISTS;
         for (byte, count) in random.iter_mut().zip(waiting.to_be_bytes()) {
             *byte ^= count;

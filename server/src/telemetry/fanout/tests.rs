@@ -1,3 +1,5 @@
+//! What waits for viewers that are quick, slow and far behind.
+
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use super::*;

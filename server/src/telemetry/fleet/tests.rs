@@ -1,3 +1,5 @@
+//! Sessions that come, go and replace each other, and what they tell of their hosts.
+
 use std::time::Duration;
 
 use pilotfish_protocol::Text;
