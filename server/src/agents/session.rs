@@ -90,7 +90,6 @@ impl<W> Session<W> {
                 waiter,
             } => self.call(id, operation, waiter, now),
             Input::Watched(is_watched) => self.lists.watched(is_watched, now),
-            Input::ListNow => self.lists.soon(now),
             Input::Time => {}
         }
         self.time(now);

@@ -49,8 +49,6 @@ pub enum Input<W> {
     },
     /// Whether somebody looks at the host.
     Watched(bool),
-    /// Containers are to be listed at once.
-    ListNow,
     /// Time passed.
     Time,
 }
