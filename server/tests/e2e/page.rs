@@ -71,7 +71,10 @@ fn a_host_is_seen_and_a_container_stopped_started_and_its_log_read() -> Result<(
         order.iter().all(Option::is_some) && order.is_sorted(),
         "{shown}"
     );
-    assert_eq!(browser.complaints()?, Vec::<String>::new());
+    // Before the log-in the page asks whether there is a session; the browser complains of the 401 that says no.
+    let mut complaints = browser.complaints()?;
+    complaints.retain(|line| !(line.contains("/api/v1/session") && line.contains("401")));
+    assert_eq!(complaints, Vec::<String>::new());
     Ok(())
 }
 
