@@ -28,6 +28,7 @@ pub struct Sample {
     network: String,
     restart: String,
     tty: bool,
+    binds: Vec<String>,
 }
 
 impl Sample {
@@ -41,6 +42,7 @@ impl Sample {
             network: "none".to_owned(),
             restart: "no".to_owned(),
             tty: false,
+            binds: Vec::new(),
         }
     }
 
@@ -122,6 +124,14 @@ impl Sample {
         self
     }
 
+    /// Mounts `path` of the host at the same place, read-only.
+    #[must_use]
+    pub fn bind(mut self, path: &std::path::Path) -> Self {
+        let path = path.display();
+        self.binds.push(format!("{path}:{path}:ro"));
+        self
+    }
+
     /// The body of `POST /containers/create`.
     pub(super) fn body(&self) -> Value {
         json!({
@@ -133,6 +143,7 @@ impl Sample {
             "HostConfig": {
                 "NetworkMode": self.network,
                 "RestartPolicy": { "Name": self.restart },
+                "Binds": self.binds,
             },
         })
     }
