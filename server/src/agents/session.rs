@@ -3,6 +3,7 @@
 //! Feed it what happens, carry out what [`Session::poll_output`] gives, and call [`Session::handle`] with [`Input::Time`] at
 //! [`Session::deadline`].
 
+mod allowance;
 pub mod exchange;
 mod lists;
 
@@ -11,13 +12,15 @@ use std::time::{Duration, Instant};
 
 use pilotfish_protocol::{
     AgentMessage, Answer, CallId, Command, EngineState, Failure, FailureKind, Operation,
-    OperationKind, ServerMessage, Text,
+    OperationKind, ServerMessage, Text, Trouble,
 };
 use serde_json::value::RawValue;
 
 use crate::agents::calls::{self, Calls};
+use crate::agents::session::allowance::{Allowance, Verdict};
 use crate::agents::session::exchange::{CallError, Ending, Input, Output, Pace, Report};
 use crate::agents::session::lists::Lists;
+use crate::telemetry::notable::notable;
 
 /// What a call waits for.
 #[derive(Debug)]
@@ -38,6 +41,7 @@ pub struct Session<W> {
     ping_at: Instant,
     /// Containers that ought to have stats, and since when none came.
     stats: StatsWatch,
+    allowance: Allowance,
     calls: Calls<Purpose<W>>,
     outputs: VecDeque<Output<W>>,
     is_over: bool,
@@ -73,6 +77,7 @@ impl<W> Session<W> {
                 quiet_since: now,
                 not_before,
             },
+            allowance: Allowance::new(now),
             calls: Calls::default(),
             outputs: VecDeque::new(),
             is_over: false,
@@ -170,7 +175,23 @@ impl<W> Session<W> {
                 None => return,
             },
             AgentMessage::Answer(answer) => return self.answer(answer, now),
-            AgentMessage::ContainerEvent(event) => Report::Event(event),
+            AgentMessage::ContainerEvent(event) if notable(&event).is_none() => return,
+            AgentMessage::ContainerEvent(event) => match self.allowance.take(now) {
+                Verdict::Dropped => return,
+                Verdict::Taken { dropped: 0 } => Report::Event(event),
+                Verdict::Taken { dropped } => {
+                    let error = Text::cut(&format!("{dropped} events came too fast and are lost"));
+                    let (details, container_id) = (None, None);
+                    let trouble = Trouble {
+                        error,
+                        details,
+                        container_id,
+                    };
+                    self.outputs
+                        .push_back(Output::Report(Report::Trouble(trouble)));
+                    Report::Event(event)
+                }
+            },
             AgentMessage::ContainerStats(stats) => {
                 self.stats.quiet_since = now;
                 Report::ContainerStats(stats)

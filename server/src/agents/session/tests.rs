@@ -358,3 +358,26 @@ fn list_elements_that_cannot_be_read_are_left_out() {
         .answer_list(r#""payload":{"not":"a list"}"#)
         .check(&[]);
 }
+
+#[test]
+fn a_flood_of_events_is_cut_and_counted_and_spam_costs_nothing() {
+    let mut script = Script::new(true);
+    script.check(&[Out::List]).answer_list(EMPTY).outputs();
+    let event = |action: &str| {
+        let payload = format!(r#"{{"container_id":"0123456789ab","action":"{action}"}}"#);
+        format!(r#"{{"type":"event","command":"container_event","payload":{payload}}}"#)
+    };
+    for _ in 0..1000 {
+        script.message(&event("exec_create: sh"));
+    }
+    script.check(&[]);
+    for _ in 0..502 {
+        script.message(&event("start"));
+    }
+    assert_eq!(script.outputs().len(), 500);
+    // The word on what is lost, and the event.
+    script
+        .at(SECOND)
+        .message(&event("start"))
+        .check(&[Out::Report, Out::Report]);
+}
