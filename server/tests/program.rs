@@ -1,6 +1,9 @@
 //! The program as its operator meets it: what it prints, how it ends, and with which code.
 
-#![expect(clippy::unwrap_used, reason = "a test fails by panicking, its helpers too")]
+#![expect(
+    clippy::unwrap_used,
+    reason = "a test fails by panicking, its helpers too"
+)]
 
 use std::fs;
 use std::io::{BufRead as _, BufReader, Read as _};
