@@ -54,8 +54,8 @@ fn run(mut parser: Parser) -> Result<()> {
     let [agent, server, budgets] = paths;
     let budget = Budget::read(&budgets.context("--budgets is missing")?, "footprint")?;
     let setup = Setup {
-        agent: agent.context("--agent is missing")?,
-        server: server.context("--server is missing")?,
+        agent: program(agent, "--agent")?,
+        server: program(server, "--server")?,
         containers,
         duration: Duration::from_secs(seconds),
     };
@@ -63,4 +63,11 @@ fn run(mut parser: Parser) -> Result<()> {
     println!("\nagent over TLS, {containers} containers, {seconds} s at rest\n");
     ensure!(budget.print(&figures), "over budget");
     Ok(())
+}
+
+/// The program's whole path: it is started in a directory of its own.
+fn program(path: Option<PathBuf>, argument: &str) -> Result<PathBuf> {
+    let path = path.with_context(|| format!("{argument} is missing"))?;
+    path.canonicalize()
+        .with_context(|| format!("{argument} {}", path.display()))
 }
