@@ -1,4 +1,4 @@
-//! Carries out what [`registration`](crate::agents::registration) decides: all of it in one transaction, so that a token is used
+//! Carries out what [`crate::agents::registration`] decides: all of it in one transaction, so that a token is used
 //! exactly when its agent exists.
 
 use std::cell::RefCell;
