@@ -208,9 +208,16 @@ async fn welcome<S>(
     let mut permanent_token = None;
     match enrolled {
         Some(enrolled) => {
-            log::info!("host {} ({}) enrolled from {address}", host.name, host.id);
-            app.board.enrolled(&host, &agent);
-            let by = format!("token {} of {}", enrolled.by.id, enrolled.by.created_by);
+            let (again, why) = if enrolled.is_again {
+                app.board.learn(&host, &agent);
+                (" again", ", again: its answer was lost")
+            } else {
+                app.board.enrolled(&host, &agent);
+                ("", "")
+            };
+            let (name, id) = (&host.name, &host.id);
+            log::info!("host {name} ({id}) enrolled{again} from {address}");
+            let by = format!("token {} of {}{why}", enrolled.token_id, enrolled.token_by);
             let target = Some(host.name.clone());
             audit(app, address, "agent.enrol", target, Outcome::Ok, Some(by)).await;
             permanent_token = Token::new(enrolled.permanent_token.expose()).ok();
@@ -231,6 +238,20 @@ async fn welcome<S>(
         return;
     }
     live::run(app, socket, &meter, &agent, &host).await;
+}
+
+/// Notes, on its first message, that an agent which was just enrolled has its permanent token.
+///
+/// In a task of its own: a slow disk must not hold up the session.
+pub fn answered(app: &Arc<App>, token_hash: [u8; 32]) {
+    let noting = Arc::clone(app);
+    app.executor.spawn(async move {
+        let note = move |store: &_| enrolment::answered(store, &token_hash);
+        if let Err(error) = noting.with_store(note).await {
+            // Its registration token lets it in again until it shows its permanent one.
+            log::error!("an answered enrolment: {}", chain(&error));
+        }
+    });
 }
 
 async fn refuse<S>(

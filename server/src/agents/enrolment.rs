@@ -11,7 +11,7 @@ use crate::agents::registration::{self, Decision, Facts, Owner, Registration};
 use crate::auth::secret::{NoRandomness, Secret, SecretHash};
 use crate::store::agents::AgentRecord;
 use crate::store::hosts::{HostRecord, SystemRecord};
-use crate::store::registration_tokens::{self, Consumed};
+use crate::store::registration_tokens;
 use crate::store::{Store, StoreError, agents, hosts};
 
 /// One who is let in.
@@ -30,8 +30,12 @@ pub struct Admitted {
 pub struct Enrolled {
     /// Its permanent token; it is told once and stored nowhere.
     pub permanent_token: Secret,
-    /// The registration token that let it in.
-    pub by: Consumed,
+    /// The id of the registration token that let it in.
+    pub token_id: String,
+    /// The user who made that.
+    pub token_by: String,
+    /// It was enrolled before, and the answer did not arrive.
+    pub is_again: bool,
 }
 
 /// Why one is not let in.
@@ -62,19 +66,47 @@ pub fn admit(
 ) -> Result<Admitted, EnrolmentError> {
     let hash = Secret::from(register.token.expose().to_owned()).hash();
     match agents::find_by_token(store, &hash)? {
-        Some(agent) => reconnect(store, register, agent),
+        Some(agent) => reconnect(store, register, &hash, agent),
         None => enrol(store, register, &hash, now_unix_ms),
     }
+}
+
+/// Notes that an agent has its permanent token: it said something after it was enrolled. Blocks.
+///
+/// From then on the registration token that enrolled it is nothing to it any more.
+///
+/// # Errors
+///
+/// The store's.
+pub fn answered(store: &Store, token_hash: &[u8; 32]) -> Result<(), StoreError> {
+    store.write(|transaction| {
+        match agents::find_by_token_in(transaction, token_hash)? {
+            Some(agent) if agent.unanswered.is_some() => {
+                let unanswered = None;
+                agents::put_in(
+                    transaction,
+                    &AgentRecord {
+                        unanswered,
+                        ..agent
+                    },
+                )
+            }
+            // Removed, or another answer is on its way.
+            Some(_) | None => Ok(()),
+        }
+    })
 }
 
 fn reconnect(
     store: &Store,
     register: &Register,
+    hash: &SecretHash,
     agent: AgentRecord,
 ) -> Result<Admitted, EnrolmentError> {
     let gone = || EnrolmentError::Refused(Refusal::TokenUnknown);
     let host = hosts::find(store, &agent.host_id)?.ok_or_else(gone)?;
     let is_as_it_was = register.engine_id == agent.engine_id
+        && agent.unanswered.is_none()
         && host.told_name.as_deref() == told_name(register).or(host.told_name.as_deref())
         && updated_agent(&agent, register) == agent
         && updated_host(&host, register) == host;
@@ -86,21 +118,17 @@ fn reconnect(
         });
     }
     store.write(|transaction| {
-        // The host may have been deleted or renamed since it was read.
+        // The host may have been deleted or renamed, or its token replaced, since they were read.
+        let agent = agents::find_by_token_in(transaction, hash.bytes())?.ok_or_else(gone)?;
         let host = hosts::find_in(transaction, &agent.host_id)?.ok_or_else(gone)?;
-        let facts = Facts::Permanent(Owner {
-            agent_id: agent.id.clone(),
-            host_id: host.id.clone(),
-            engine_id: agent.engine_id.clone(),
-            name: host.name.clone(),
-            told_name: host.told_name.clone(),
-        });
+        let facts = Facts::Permanent(owner(&agent, &host));
         let new_name = match decide(transaction, register, &facts)? {
             Decision::Reconnect { new_name } => new_name,
             Decision::Refuse(refusal) => return Err(EnrolmentError::Refused(refusal)),
-            Decision::Enrol { .. } => return Err(gone()),
+            Decision::Enrol { .. } | Decision::EnrolAgain { .. } => return Err(gone()),
         };
-        let agent = updated_agent(&agent, register);
+        let mut agent = updated_agent(&agent, register);
+        agent.unanswered = None;
         let mut host = updated_host(&host, register);
         host.told_name = told_name(register).map(str::to_owned).or(host.told_name);
         host.name = new_name.unwrap_or(host.name);
@@ -124,57 +152,55 @@ fn enrol(
     let permanent_token = Secret::generate()?;
     let (agent_id, host_id) = (agent_id(random()?), host_id(random()?));
     store.write(|transaction| {
-        // Whatever fails below takes this use of the token back with the transaction.
-        let consumed = registration_tokens::consume(transaction, hash, now_unix_ms);
-        let (registration, by) = match consumed {
-            Ok(by) => (Registration::Usable, Some(by)),
-            Err(registration_tokens::Refusal::Unknown) => (Registration::Unknown, None),
-            Err(registration_tokens::Refusal::UsedUp { .. }) => (Registration::UsedUp, None),
-            Err(registration_tokens::Refusal::Expired { .. }) => (Registration::Expired, None),
-            Err(registration_tokens::Refusal::Store(error)) => return Err(error.into()),
+        let token = registration_tokens::find_in(transaction, hash)?;
+        let registration = match &token {
+            None => Registration::Unknown,
+            Some(token) if token.has_ended(now_unix_ms) => Registration::Expired,
+            Some(token) if token.is_used_up() => Registration::UsedUp,
+            Some(_) => Registration::Usable,
         };
-        let is_engine_taken = agents::is_engine_taken_in(transaction, &register.engine_id)?;
+        let neighbours = agents::list_of_engine_in(transaction, &register.engine_id)?;
         let facts = Facts::Other {
             registration,
-            is_engine_taken,
+            is_engine_taken: !neighbours.is_empty(),
+            unanswered: unanswered(transaction, &neighbours, hash)?,
         };
-        let (name, is_forced, by) = match (decide(transaction, register, &facts)?, by) {
-            (Decision::Enrol { name, is_forced }, Some(by)) => (name, is_forced, by),
-            (Decision::Refuse(refusal), _) => return Err(EnrolmentError::Refused(refusal)),
-            (Decision::Enrol { .. } | Decision::Reconnect { .. }, _) => {
-                return Err(EnrolmentError::Refused(Refusal::Other));
+        let decision = decide(transaction, register, &facts)?;
+        let other = || EnrolmentError::Refused(Refusal::Other);
+        let (agent, host, is_again) = match decision {
+            Decision::Refuse(refusal) => return Err(EnrolmentError::Refused(refusal)),
+            Decision::Reconnect { .. } => return Err(other()),
+            Decision::EnrolAgain { agent_id } => {
+                let mut known = neighbours.into_iter();
+                let agent = known.find(|agent| agent.id == agent_id).ok_or_else(other)?;
+                let host = hosts::find_in(transaction, &agent.host_id)?.ok_or_else(other)?;
+                (agent, host, true)
+            }
+            Decision::Enrol { name, is_forced } => {
+                let (agent, host) =
+                    newcomer(agent_id, host_id, register, name, is_forced, now_unix_ms);
+                (agent, host, false)
             }
         };
+        let token = token.ok_or_else(other)?;
+        let (token_id, token_by) = (token.id.clone(), token.created_by.clone());
+        if !is_again {
+            // Whatever fails below takes this use of the token back with the transaction.
+            registration_tokens::count_use_in(transaction, hash, token)?;
+        }
         let agent = AgentRecord {
-            id: agent_id,
-            host_id: host_id.clone(),
-            engine_id: register.engine_id.clone(),
-            is_forced,
             token_hash: *permanent_token.hash().bytes(),
-            version: String::new(),
-            protocol: String::new(),
-            os: None,
-            arch: None,
-            capabilities: std::collections::BTreeMap::new(),
-            registered_unix_ms: now_unix_ms,
+            unanswered: Some(*hash.bytes()),
+            ..updated_agent(&agent, register)
         };
-        let host = HostRecord {
-            id: host_id,
-            agent_id: agent.id.clone(),
-            engine_id: register.engine_id.clone(),
-            name,
-            told_name: told_name(register).map(str::to_owned),
-            system: SystemRecord::default(),
-            engine_version: None,
-            enrolled_unix_ms: now_unix_ms,
-        };
-        let agent = updated_agent(&agent, register);
         let host = updated_host(&host, register);
         agents::put_in(transaction, &agent)?;
         hosts::put_in(transaction, &host)?;
         let enrolled = Some(Enrolled {
             permanent_token,
-            by,
+            token_id,
+            token_by,
+            is_again,
         });
         Ok(Admitted {
             agent,
@@ -182,6 +208,68 @@ fn enrol(
             enrolled,
         })
     })
+}
+
+/// Makes the records of a new agent and its host; the token is not in yet.
+fn newcomer(
+    agent_id: AgentId,
+    host_id: HostId,
+    register: &Register,
+    name: String,
+    is_forced: bool,
+    now_unix_ms: u64,
+) -> (AgentRecord, HostRecord) {
+    let agent = AgentRecord {
+        id: agent_id,
+        host_id: host_id.clone(),
+        engine_id: register.engine_id.clone(),
+        is_forced,
+        token_hash: [0; 32],
+        unanswered: None,
+        version: String::new(),
+        protocol: String::new(),
+        os: None,
+        arch: None,
+        capabilities: std::collections::BTreeMap::new(),
+        registered_unix_ms: now_unix_ms,
+    };
+    let host = HostRecord {
+        id: host_id,
+        agent_id: agent.id.clone(),
+        engine_id: register.engine_id.clone(),
+        name,
+        told_name: told_name(register).map(str::to_owned),
+        system: SystemRecord::default(),
+        engine_version: None,
+        enrolled_unix_ms: now_unix_ms,
+    };
+    (agent, host)
+}
+
+/// Finds, among the agents of an Engine, those that this registration token enrolled and that never got their answer.
+fn unanswered(
+    transaction: &WriteTransaction,
+    agents: &[AgentRecord],
+    hash: &SecretHash,
+) -> Result<Vec<Owner>, StoreError> {
+    let mut found = Vec::new();
+    for agent in agents {
+        if agent.unanswered.as_ref() == Some(hash.bytes()) {
+            let host = hosts::find_in(transaction, &agent.host_id)?;
+            found.extend(host.map(|host| owner(agent, &host)));
+        }
+    }
+    Ok(found)
+}
+
+fn owner(agent: &AgentRecord, host: &HostRecord) -> Owner {
+    Owner {
+        agent_id: agent.id.clone(),
+        host_id: host.id.clone(),
+        engine_id: agent.engine_id.clone(),
+        name: host.name.clone(),
+        told_name: host.told_name.clone(),
+    }
 }
 
 /// Decides with the names of the transaction.

@@ -57,12 +57,14 @@ enum Wake {
 
 /// What is known of who talks.
 struct Talk<'a> {
-    app: &'a App,
+    app: &'a Arc<App>,
     host: &'a HostId,
     id: SessionId,
     meter: &'a Meter,
     outgoing: Sender<Message>,
     unreadable: u32,
+    /// The hash of the permanent token, until the agent is known to have that.
+    unanswered: Option<[u8; 32]>,
 }
 
 /// Lives until the connection is over; the host is offline afterwards, unless a newer session is there.
@@ -116,6 +118,7 @@ pub async fn run<S>(
             meter,
             outgoing,
             unreadable: 0,
+            unanswered: agent.unanswered.map(|_| agent.token_hash),
         };
         let reader = talk.hold(&mut session, &place, &mut receiver);
         let writer = write(&mut sender, queue);
@@ -204,7 +207,12 @@ impl Talk<'_> {
             match wake {
                 Wake::Frame(frame) => {
                     match self.message(frame) {
-                        Ok(Some(message)) => session.handle(Input::Message(message), now),
+                        Ok(Some(message)) => {
+                            if let Some(token_hash) = self.unanswered.take() {
+                                door::answered(self.app, token_hash);
+                            }
+                            session.handle(Input::Message(message), now);
+                        }
                         Ok(None) => {}
                         Err(end) => return end,
                     }
@@ -220,16 +228,12 @@ impl Talk<'_> {
                         tell(&reply, Err(CallError::Busy));
                         continue;
                     }
-                    let id = calls::call_id(random);
-                    let waiter = reply;
-                    session.handle(
-                        Input::Call {
-                            id,
-                            operation,
-                            waiter,
-                        },
-                        now,
-                    );
+                    let call = Input::Call {
+                        id: calls::call_id(random),
+                        operation,
+                        waiter: reply,
+                    };
+                    session.handle(call, now);
                 }
                 Wake::Order(Order::LookAgain) => {
                     let is_watched = self.app.board.is_watched(self.host);

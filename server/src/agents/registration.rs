@@ -2,13 +2,15 @@
 //!
 //! The order is that of a DockMon backend: a permanent token is looked up first, then the registration token is judged, and
 //! only one who has a good token learns anything about engine ids.
+//!
+//! One rule is ours alone: an agent whose answer was lost on the way may come again with the registration token that enrolled it.
 
 use pilotfish_protocol::{AgentId, EngineId, HostId, HostnameSource, Refusal, Register};
 
 /// Longest name of a host, in bytes.
 pub const NAME_LEN: usize = 255;
 
-/// The agent whose permanent token was presented.
+/// An agent that is known, and its host.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Owner {
     /// The agent.
@@ -47,6 +49,8 @@ pub enum Facts {
         registration: Registration,
         /// Whether another agent has this engine id.
         is_engine_taken: bool,
+        /// Those whom this very token enrolled on this Engine, and of whom nothing shows that they got their permanent token.
+        unanswered: Vec<Owner>,
     },
 }
 
@@ -57,6 +61,12 @@ pub enum Decision {
     Reconnect {
         /// The host's new name, when the agent tells another than last time and it is free.
         new_name: Option<String>,
+    },
+    /// The agent that this token enrolled comes again, because the answer did not arrive: it gets another permanent token in
+    /// place of the one that was lost, and no use of the registration token is counted.
+    EnrolAgain {
+        /// Which agent.
+        agent_id: AgentId,
     },
     /// A new agent and its host.
     Enrol {
@@ -91,12 +101,25 @@ pub fn decide(
         Facts::Other {
             registration,
             is_engine_taken,
-        } => match registration {
-            Registration::Unknown => Decision::Refuse(Refusal::TokenUnknown),
-            Registration::UsedUp => Decision::Refuse(Refusal::TokenUsedUp),
-            Registration::Expired => Decision::Refuse(Refusal::TokenExpired),
-            Registration::Usable => enrol(register, told, *is_engine_taken, is_name_taken),
-        },
+            unanswered,
+        } => {
+            // Clones with one engine id differ by the names they were given; without a name of its own there is only one.
+            let again = unanswered
+                .iter()
+                .find(|owner| owner.told_name.as_deref() == told)
+                .map(|owner| owner.agent_id.clone());
+            match (registration, again) {
+                (Registration::Unknown, _) => Decision::Refuse(Refusal::TokenUnknown),
+                (Registration::Expired, _) => Decision::Refuse(Refusal::TokenExpired),
+                (Registration::UsedUp | Registration::Usable, Some(agent_id)) => {
+                    Decision::EnrolAgain { agent_id }
+                }
+                (Registration::UsedUp, None) => Decision::Refuse(Refusal::TokenUsedUp),
+                (Registration::Usable, None) => {
+                    enrol(register, told, *is_engine_taken, is_name_taken)
+                }
+            }
+        }
     }
 }
 
@@ -168,20 +191,40 @@ mod tests {
         register
     }
 
-    fn owner(engine: &str, name: &str, told: &str) -> Facts {
-        Facts::Permanent(Owner {
-            agent_id: AgentId::new("a").unwrap(),
+    fn known(engine: &str, name: &str, told: &str) -> Owner {
+        Owner {
+            agent_id: AgentId::new(format!("agent-of-{told}")).unwrap(),
             host_id: HostId::new("h").unwrap(),
             engine_id: EngineId::new(engine).unwrap(),
             name: name.to_owned(),
             told_name: Some(told.to_owned()),
-        })
+        }
+    }
+
+    fn owner(engine: &str, name: &str, told: &str) -> Facts {
+        Facts::Permanent(known(engine, name, told))
     }
 
     fn token(registration: Registration, is_engine_taken: bool) -> Facts {
         Facts::Other {
             registration,
             is_engine_taken,
+            unanswered: Vec::new(),
+        }
+    }
+
+    fn token_of(registration: Registration, unanswered: &[&str]) -> Facts {
+        let unanswered = unanswered.iter().map(|told| known("ENGINE", told, told));
+        Facts::Other {
+            registration,
+            is_engine_taken: true,
+            unanswered: unanswered.collect(),
+        }
+    }
+
+    fn again(told: &str) -> Decision {
+        Decision::EnrolAgain {
+            agent_id: known("ENGINE", told, told).agent_id,
         }
     }
 
@@ -257,6 +300,37 @@ mod tests {
                 );
             }
         }
+    }
+
+    #[test]
+    fn an_agent_whose_answer_was_lost_comes_again_with_the_token_that_enrolled_it() {
+        for registration in [Registration::UsedUp, Registration::Usable] {
+            let facts = token_of(registration, &["pi"]);
+            check(&register(), &facts, &["pi"], again("pi"));
+        }
+        for (registration, refusal) in [
+            (Registration::Unknown, Refusal::TokenUnknown),
+            (Registration::Expired, Refusal::TokenExpired),
+        ] {
+            let facts = token_of(registration, &["pi"]);
+            check(&register(), &facts, &["pi"], Decision::Refuse(refusal));
+        }
+    }
+
+    #[test]
+    fn a_clone_under_another_name_does_not_come_in_the_place_of_the_one_before() {
+        let facts = token_of(Registration::UsedUp, &["other"]);
+        check(
+            &register(),
+            &facts,
+            &[],
+            Decision::Refuse(Refusal::TokenUsedUp),
+        );
+        let forced = forced(HostnameSource::AgentName);
+        let facts = token_of(Registration::Usable, &["other"]);
+        check(&forced, &facts, &["other"], enrol_as("pi", true));
+        let facts = token_of(Registration::Usable, &["other", "pi"]);
+        check(&forced, &facts, &["other", "pi"], again("pi"));
     }
 
     #[test]

@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use pilotfish_protocol::{AgentId, EngineId, HostId};
 use redb::{
-    MultimapTableDefinition, ReadTransaction, ReadableTable as _, TableDefinition, WriteTransaction,
+    MultimapTableDefinition, ReadTransaction, ReadableMultimapTable as _, ReadableTable,
+    TableDefinition, WriteTransaction,
 };
 use serde::{Deserialize, Serialize};
 
@@ -43,6 +44,9 @@ pub struct AgentRecord {
     pub is_forced: bool,
     /// SHA-256 of its permanent token.
     pub token_hash: [u8; 32],
+    /// SHA-256 of the registration token that enrolled it, for as long as nothing shows that the permanent one arrived.
+    #[serde(default)]
+    pub unanswered: Option<[u8; 32]>,
     /// Its version.
     pub version: String,
     /// The protocol's label.
@@ -102,27 +106,52 @@ pub fn find_by_token(store: &Store, hash: &SecretHash) -> Result<Option<AgentRec
         let Some(id) = tokens.get(hash.bytes())? else {
             return Ok(None);
         };
-        let agents = transaction.open_table(TABLE)?;
-        let record = agents.get(id.value())?;
-        record
-            .map(|record| decode(NAME, record.value()))
-            .transpose()
+        find(&transaction.open_table(TABLE)?, id.value())
     })
 }
 
-/// Tells, as part of a transaction, whether an agent has this Engine.
+/// As [`find_by_token`], as part of a transaction.
 ///
 /// # Errors
 ///
 /// The store's.
-pub fn is_engine_taken_in(
+pub fn find_by_token_in(
+    transaction: &WriteTransaction,
+    hash: &[u8; 32],
+) -> Result<Option<AgentRecord>, StoreError> {
+    let tokens = transaction.open_table(TOKENS)?;
+    let Some(id) = tokens.get(hash)? else {
+        return Ok(None);
+    };
+    find(&transaction.open_table(TABLE)?, id.value())
+}
+
+/// Lists, as part of a transaction, the agents of this Engine: one, and those that were forced in beside it.
+///
+/// # Errors
+///
+/// The store's.
+pub fn list_of_engine_in(
     transaction: &WriteTransaction,
     engine_id: &EngineId,
-) -> Result<bool, StoreError> {
+) -> Result<Vec<AgentRecord>, StoreError> {
+    let agents = transaction.open_table(TABLE)?;
     let engines = transaction.open_multimap_table(ENGINES)?;
-    use redb::ReadableMultimapTable as _;
-    let mut ids = engines.get(engine_id.as_str())?;
-    Ok(ids.next().transpose()?.is_some())
+    let mut all = Vec::new();
+    for id in engines.get(engine_id.as_str())? {
+        all.extend(find(&agents, id?.value())?);
+    }
+    Ok(all)
+}
+
+fn find(
+    agents: &impl ReadableTable<&'static str, &'static [u8]>,
+    id: &str,
+) -> Result<Option<AgentRecord>, StoreError> {
+    let record = agents.get(id)?;
+    record
+        .map(|record| decode(NAME, record.value()))
+        .transpose()
 }
 
 /// Tells, as part of a transaction, whether the agent is there.
@@ -134,7 +163,7 @@ pub fn exists_in(transaction: &WriteTransaction, id: &AgentId) -> Result<bool, S
     Ok(transaction.open_table(TABLE)?.get(id.as_str())?.is_some())
 }
 
-/// Writes an agent as part of a transaction.
+/// Writes an agent as part of a transaction; its permanent token before, if another, lets nobody in any more.
 ///
 /// # Errors
 ///
@@ -142,12 +171,14 @@ pub fn exists_in(transaction: &WriteTransaction, id: &AgentId) -> Result<bool, S
 pub fn put_in(transaction: &WriteTransaction, agent: &AgentRecord) -> Result<(), StoreError> {
     let id = agent.id.as_str();
     let bytes = encode(NAME, agent)?;
-    transaction
-        .open_table(TABLE)?
-        .insert(id, bytes.as_slice())?;
-    transaction
-        .open_table(TOKENS)?
-        .insert(&agent.token_hash, id)?;
+    let mut agents = transaction.open_table(TABLE)?;
+    let mut tokens = transaction.open_table(TOKENS)?;
+    let before = find(&agents, id)?.filter(|before| before.token_hash != agent.token_hash);
+    if let Some(before) = before {
+        tokens.remove(&before.token_hash)?;
+    }
+    agents.insert(id, bytes.as_slice())?;
+    tokens.insert(&agent.token_hash, id)?;
     transaction
         .open_multimap_table(ENGINES)?
         .insert(agent.engine_id.as_str(), id)?;
@@ -214,6 +245,7 @@ mod tests {
             engine_id: EngineId::new(engine).unwrap(),
             is_forced: false,
             token_hash: *hash(&format!("token {number}")).bytes(),
+            unanswered: None,
             version: "1".to_owned(),
             protocol: "1.1".to_owned(),
             os: None,
@@ -244,10 +276,10 @@ mod tests {
 
     fn is_engine_taken(scratch: &Scratch, engine: &str) -> bool {
         let engine = EngineId::new(engine).unwrap();
-        let taken = scratch
+        let agents = scratch
             .store
-            .write(|transaction| is_engine_taken_in(transaction, &engine));
-        taken.unwrap()
+            .write(|transaction| list_of_engine_in(transaction, &engine));
+        !agents.unwrap().is_empty()
     }
 
     fn owner_of_name(scratch: &Scratch, name: &str) -> Option<String> {
@@ -271,6 +303,32 @@ mod tests {
                 .is_none()
         );
         assert_eq!(list(&scratch.store).unwrap(), [(found, Some(9))]);
+    }
+
+    #[test]
+    fn a_replaced_token_finds_nobody_any_more() {
+        let scratch = Scratch::new();
+        put(&scratch, 1, "E1", "pi");
+        let mut agent = find_by_token(&scratch.store, &hash("token 1"))
+            .unwrap()
+            .unwrap();
+        agent.token_hash = *hash("new").bytes();
+        let write = scratch
+            .store
+            .write(|transaction| put_in(transaction, &agent));
+        write.unwrap();
+        let find = |token| find_by_token(&scratch.store, &hash(token)).unwrap();
+        assert_eq!(find("token 1"), None);
+        assert_eq!(find("new"), Some(agent));
+    }
+
+    #[test]
+    fn a_record_of_the_first_release_is_read() {
+        let record = br#"{"id":"a","host_id":"h","engine_id":"E","is_forced":false,"token_hash":[
+            1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1,1],"version":"1","protocol":"1.1",
+            "os":null,"arch":null,"capabilities":{},"registered_unix_ms":7}"#;
+        let agent: AgentRecord = decode(NAME, record).unwrap();
+        assert_eq!(agent.unanswered, None);
     }
 
     #[test]

@@ -29,42 +29,15 @@ pub struct TokenRecord {
     pub created_by: String,
 }
 
-/// What a token that was accepted was.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Consumed {
-    /// The token's id.
-    pub id: String,
-    /// The user who made it.
-    pub created_by: String,
-}
-
-/// Why a token lets nobody in.
-#[derive(Debug, thiserror::Error)]
-pub enum Refusal {
-    /// Nobody made it, or it was revoked, or it ended long ago.
-    #[error("unknown registration token")]
-    Unknown,
-    /// It was for one agent, which came.
-    #[error("registration token {id} is used up")]
-    UsedUp {
-        /// The token's id.
-        id: String,
-    },
-    /// Its time is over.
-    #[error("registration token {id} has expired")]
-    Expired {
-        /// The token's id.
-        id: String,
-    },
-    /// The store failed.
-    #[error(transparent)]
-    Store(#[from] StoreError),
-}
-
 impl TokenRecord {
-    /// Tells whether it lets nobody in any more.
-    fn has_ended(&self, now_unix_ms: u64) -> bool {
+    /// Tells whether its time is over.
+    pub fn has_ended(&self, now_unix_ms: u64) -> bool {
         self.expires_unix_ms <= now_unix_ms
+    }
+
+    /// Tells whether it was for one agent, which came.
+    pub fn is_used_up(&self) -> bool {
+        !self.multi_use && self.uses > 0
     }
 }
 
@@ -126,42 +99,37 @@ pub fn revoke(store: &Store, id: &str) -> Result<bool, StoreError> {
     })
 }
 
-/// Takes one use of the token as part of the registration's transaction.
-///
-/// Of two agents with one single-use token, the second finds it used up; when the transaction is
-/// not committed the use is not taken.
+/// Finds a token as part of a transaction; `None` when nobody made it, it was revoked, or it ended long ago.
 ///
 /// # Errors
 ///
-/// [`Refusal`] says why it lets nobody in.
-pub fn consume(
+/// The store's.
+pub fn find_in(
     transaction: &WriteTransaction,
     hash: &SecretHash,
-    now_unix_ms: u64,
-) -> Result<Consumed, Refusal> {
-    let mut tokens = transaction.open_table(TABLE).map_err(StoreError::from)?;
-    let found: Option<TokenRecord> = {
-        let record = tokens.get(hash.bytes()).map_err(StoreError::from)?;
-        record
-            .map(|record| decode(NAME, record.value()))
-            .transpose()?
-    };
-    let mut token = found.ok_or(Refusal::Unknown)?;
-    if token.has_ended(now_unix_ms) {
-        return Err(Refusal::Expired { id: token.id });
-    }
-    if !token.multi_use && token.uses > 0 {
-        return Err(Refusal::UsedUp { id: token.id });
-    }
+) -> Result<Option<TokenRecord>, StoreError> {
+    let tokens = transaction.open_table(TABLE)?;
+    let record = tokens.get(hash.bytes())?;
+    record
+        .map(|record| decode(NAME, record.value()))
+        .transpose()
+}
+
+/// Takes one use of a token as part of the transaction that found it; not taken when that is not committed.
+///
+/// # Errors
+///
+/// The store's.
+pub fn count_use_in(
+    transaction: &WriteTransaction,
+    hash: &SecretHash,
+    mut token: TokenRecord,
+) -> Result<(), StoreError> {
     token.uses = token.uses.saturating_add(1);
     let bytes = encode(NAME, &token)?;
-    tokens
-        .insert(hash.bytes(), bytes.as_slice())
-        .map_err(StoreError::from)?;
-    Ok(Consumed {
-        id: token.id,
-        created_by: token.created_by,
-    })
+    let mut tokens = transaction.open_table(TABLE)?;
+    tokens.insert(hash.bytes(), bytes.as_slice())?;
+    Ok(())
 }
 
 #[cfg(test)]
@@ -186,10 +154,19 @@ mod tests {
         put(&scratch.store, &hash(token), &record).unwrap();
     }
 
-    fn use_token(scratch: &Scratch, token: &str, now: u64) -> Result<Consumed, Refusal> {
-        scratch
+    fn find(scratch: &Scratch, token: &str) -> Option<TokenRecord> {
+        let found = scratch
             .store
-            .write(|transaction| consume(transaction, &hash(token), now))
+            .write(|transaction| find_in(transaction, &hash(token)));
+        found.unwrap()
+    }
+
+    fn count_use(scratch: &Scratch, token: &str) {
+        let count = scratch.store.write(|transaction| {
+            let found = find_in(transaction, &hash(token))?.unwrap();
+            count_use_in(transaction, &hash(token), found)
+        });
+        count.unwrap();
     }
 
     fn ids(scratch: &Scratch, now: u64) -> Vec<String> {
@@ -198,65 +175,49 @@ mod tests {
     }
 
     #[test]
-    fn a_single_use_token_lets_one_agent_in() {
+    fn a_single_use_token_is_used_up_by_one_and_a_multi_use_token_by_none() {
         let scratch = Scratch::new();
         put_token(&scratch, "a", 0, false);
-        let consumed = use_token(&scratch, "a", 99).unwrap();
-        assert_eq!(
-            consumed,
-            Consumed {
-                id: "id-a".to_owned(),
-                created_by: "admin".to_owned()
-            }
-        );
-        assert!(matches!(
-            use_token(&scratch, "a", 99),
-            Err(Refusal::UsedUp { .. })
-        ));
-        assert_eq!(list(&scratch.store, 99).unwrap()[0].uses, 1);
-    }
-
-    #[test]
-    fn a_multi_use_token_counts_its_uses() {
-        let scratch = Scratch::new();
-        put_token(&scratch, "a", 0, true);
-        for _ in 0..3 {
-            use_token(&scratch, "a", 99).unwrap();
-        }
-        assert_eq!(list(&scratch.store, 99).unwrap()[0].uses, 3);
+        put_token(&scratch, "b", 0, true);
+        assert!(!find(&scratch, "a").unwrap().is_used_up());
+        count_use(&scratch, "a");
+        count_use(&scratch, "b");
+        count_use(&scratch, "b");
+        let [a, b] = ["a", "b"].map(|token| find(&scratch, token).unwrap());
+        assert_eq!((a.is_used_up(), a.uses), (true, 1));
+        assert_eq!((b.is_used_up(), b.uses), (false, 2));
     }
 
     #[test]
     fn a_token_ends_with_its_time() {
         let scratch = Scratch::new();
         put_token(&scratch, "a", 0, false);
-        assert!(matches!(
-            use_token(&scratch, "a", 100),
-            Err(Refusal::Expired { .. })
-        ));
+        let token = find(&scratch, "a").unwrap();
+        assert!(!token.has_ended(99) && token.has_ended(100));
         assert!(ids(&scratch, 100).is_empty());
     }
 
     #[test]
-    fn a_registration_that_fails_gives_the_use_back() {
+    fn a_use_that_is_not_committed_is_not_taken() {
         let scratch = Scratch::new();
         put_token(&scratch, "a", 0, false);
         let failed = scratch.store.write(|transaction| {
-            consume(transaction, &hash("a"), 1)?;
-            Err::<(), _>(Refusal::Store(StoreError::Newer { found: 9 }))
+            let found = find_in(transaction, &hash("a"))?.unwrap();
+            count_use_in(transaction, &hash("a"), found)?;
+            Err::<(), _>(StoreError::Newer { found: 9 })
         });
         assert!(failed.is_err());
-        use_token(&scratch, "a", 1).unwrap();
+        assert_eq!(find(&scratch, "a").unwrap().uses, 0);
     }
 
     #[test]
-    fn a_revoked_or_foreign_token_is_unknown() {
+    fn a_revoked_or_foreign_token_is_not_found() {
         let scratch = Scratch::new();
         put_token(&scratch, "a", 0, true);
-        assert!(matches!(use_token(&scratch, "b", 1), Err(Refusal::Unknown)));
+        assert!(find(&scratch, "b").is_none());
         assert!(revoke(&scratch.store, "id-a").unwrap());
         assert!(!revoke(&scratch.store, "id-a").unwrap());
-        assert!(matches!(use_token(&scratch, "a", 1), Err(Refusal::Unknown)));
+        assert!(find(&scratch, "a").is_none());
     }
 
     #[test]

@@ -12,7 +12,7 @@ use crate::agents::session::exchange::{CallError, PACE};
 use crate::agents::{AskError, Times};
 use crate::peer::{Enrolled, Peer, foreign_id, register, registration_token, until};
 use crate::rig::{Rig, Setup};
-use crate::store::{audit, events};
+use crate::store::{agents, audit, events, hosts};
 
 fn is_online(rig: &Rig, host: &str) -> bool {
     let host = HostId::new(host).unwrap();
@@ -81,6 +81,43 @@ fn a_known_agent_comes_back_with_its_token_and_gets_no_new_one() {
         answer,
         json!({"type": "auth_success", "agent_id": agent_id, "host_id": host_id})
     );
+}
+
+#[test]
+fn an_agent_that_went_away_before_its_answer_comes_again_with_the_same_token() {
+    let rig = Rig::start();
+    let enrol = register(&registration_token(&rig, false), "E1");
+    let mut gone = Peer::knock(&rig);
+    gone.say(&enrol);
+    drop(gone);
+    until("enrolled", || {
+        !hosts::list(&rig.app.store).unwrap().is_empty()
+    });
+    let (mut peer, answer) = Peer::registered(&rig, &enrol);
+    assert_eq!(answer["type"], "auth_success", "{answer}");
+    let host_id = answer["host_id"].as_str().unwrap();
+    until("online", || is_online(&rig, host_id));
+    assert_eq!(hosts::list(&rig.app.store).unwrap().len(), 1);
+    assert_eq!(event_actions(&rig)[0], "enrolled");
+    let again = |entries: &[(u64, audit::AuditRecord)]| {
+        let details = entries
+            .iter()
+            .filter_map(|(_, entry)| entry.detail.as_ref());
+        details.filter(|detail| detail.contains("again")).count()
+    };
+    assert_eq!(again(&audit::list(&rig.app.store, None, 9).unwrap()), 1);
+
+    // Once it has said a word it has its token, and the other one is spent.
+    peer.say(&json!({"type": "heartbeat"}));
+    let is_answered = || {
+        let agents = agents::list(&rig.app.store).unwrap();
+        agents.iter().all(|(agent, _)| agent.unanswered.is_none())
+    };
+    until("answered", is_answered);
+    check_refused(&rig, &enrol, "maximum uses");
+    let token = answer["permanent_token"].as_str().unwrap();
+    let (_peer, back) = Peer::registered(&rig, &register(token, "E1"));
+    assert_eq!(back["host_id"], host_id);
 }
 
 #[test]

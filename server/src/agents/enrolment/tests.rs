@@ -120,3 +120,77 @@ fn the_token_of_a_removed_host_is_unknown() {
     let again = register(&permanent(&admitted), "E");
     check_refused(&scratch, &again, 2, Refusal::TokenUnknown);
 }
+
+/// Registers, as one who was enrolled and did not hear the answer, or as one who did.
+#[track_caller]
+fn check_again(scratch: &Scratch, register: &Register, now: u64, first: &Admitted) -> Admitted {
+    let again = admit(&scratch.store, register, now).unwrap();
+    assert!(again.enrolled.as_ref().unwrap().is_again);
+    assert_eq!(
+        (&again.agent.id, &again.host.id),
+        (&first.agent.id, &first.host.id)
+    );
+    assert_ne!(permanent(&again), permanent(first));
+    again
+}
+
+#[test]
+fn an_agent_whose_answer_was_lost_gets_another_token_and_the_lost_one_ends() {
+    for multi_use in [false, true] {
+        let scratch = Scratch::new();
+        let token = put_token(&scratch, multi_use);
+        let enrol = register(&token, "E");
+        let first = admit(&scratch.store, &enrol, 1).unwrap();
+        let second = check_again(&scratch, &enrol, 2, &first);
+        let third = check_again(&scratch, &enrol, 99, &second);
+        for lost in [&first, &second] {
+            let lost = register(&permanent(lost), "E");
+            check_refused(&scratch, &lost, 99, Refusal::TokenUnknown);
+        }
+        let tokens = registration_tokens::list(&scratch.store, 99).unwrap();
+        assert_eq!(tokens[0].uses, 1);
+        assert_eq!(agents::list(&scratch.store).unwrap().len(), 1);
+        let back = admit(&scratch.store, &register(&permanent(&third), "E"), 99).unwrap();
+        assert!(back.enrolled.is_none());
+    }
+}
+
+#[test]
+fn the_registration_token_is_nothing_any_more_once_the_permanent_one_was_shown() {
+    let scratch = Scratch::new();
+    let token = put_token(&scratch, false);
+    let first = admit(&scratch.store, &register(&token, "E"), 1).unwrap();
+    admit(&scratch.store, &register(&permanent(&first), "E"), 2).unwrap();
+    check_refused(&scratch, &register(&token, "E"), 3, Refusal::TokenUsedUp);
+    let stored = &agents::list(&scratch.store).unwrap()[0].0;
+    assert_eq!(stored.unanswered, None);
+}
+
+#[test]
+fn the_registration_token_is_nothing_any_more_once_the_agent_spoke() {
+    let scratch = Scratch::new();
+    let token = put_token(&scratch, true);
+    let first = admit(&scratch.store, &register(&token, "E"), 1).unwrap();
+    let second = check_again(&scratch, &register(&token, "E"), 2, &first);
+    // What the lost connection said late shows nothing about the token that was given after it.
+    answered(&scratch.store, &first.agent.token_hash).unwrap();
+    let third = check_again(&scratch, &register(&token, "E"), 3, &second);
+    answered(&scratch.store, &third.agent.token_hash).unwrap();
+    check_refused(&scratch, &register(&token, "E"), 4, Refusal::EngineTaken);
+    let back = register(&permanent(&third), "E");
+    assert!(admit(&scratch.store, &back, 5).is_ok());
+}
+
+#[test]
+fn only_the_same_token_from_the_same_engine_within_its_life_comes_again() {
+    let scratch = Scratch::new();
+    let token = put_token(&scratch, false);
+    let first = admit(&scratch.store, &register(&token, "E"), 1).unwrap();
+    check_refused(&scratch, &register(&token, "F"), 2, Refusal::TokenUsedUp);
+    let other = put_token(&scratch, true);
+    check_refused(&scratch, &register(&other, "E"), 2, Refusal::EngineTaken);
+    check_refused(&scratch, &register(&token, "E"), 100, Refusal::TokenExpired);
+    check_again(&scratch, &register(&token, "E"), 99, &first);
+    hosts::remove(&scratch.store, &first.host.id).unwrap();
+    check_refused(&scratch, &register(&token, "E"), 99, Refusal::TokenUsedUp);
+}
