@@ -29,7 +29,7 @@ export function setLinkBadge(el, host) {
     tone: "gone",
     glyph: "unplugged",
     text: from ? `offline since ${from}` : "offline",
-    title: from ? `the agent has been gone for ${span(now - host.link_since_unix_ms)}` : "the agent has not been heard since the server started",
+    title: from ? `the agent has been gone for ${span(now - host.link_since_unix_ms)}` : "never heard",
   });
 }
 
