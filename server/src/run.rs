@@ -58,6 +58,7 @@ impl RunError {
                 StoreError::InUse { .. }
                 | StoreError::Open { .. }
                 | StoreError::Newer { .. }
+                | StoreError::Closed
                 | StoreError::Redb(_)
                 | StoreError::Record { .. } => 1,
             },

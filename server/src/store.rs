@@ -3,10 +3,14 @@
 //! A subject's functions take `&Store` and block; a task calls them through
 //! [`App::with_store`](crate::app::App::with_store). What must happen as one takes the transaction
 //! instead. There is one write transaction at a time, and none is held across an `.await`.
+//!
+//! After a failed write (a full disk) redb refuses everything until its file is opened again; the next call does that, so the
+//! server goes on by itself when there is room.
 
 pub mod agents;
 pub mod audit;
 pub mod events;
+mod file;
 pub mod hosts;
 pub mod record;
 pub mod registration_tokens;
@@ -14,15 +18,19 @@ pub mod sessions;
 pub mod users;
 
 use std::fmt;
-use std::fs::{self, DirBuilder, OpenOptions, Permissions};
+use std::fs::File;
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{PoisonError, RwLock, RwLockReadGuard};
 
+use redb::backends::FileBackend;
 use redb::{
     Database, DatabaseError, ReadTransaction, ReadableDatabase as _, ReadableTable as _,
-    TableDefinition, WriteTransaction,
+    StorageError, TableDefinition, TransactionError, WriteTransaction,
 };
+
+use crate::store::file::StoreFile;
 
 /// The store's file in the data directory.
 pub const FILE_NAME: &str = "server.redb";
@@ -37,8 +45,16 @@ const META: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
 
 /// The opened store.
 pub struct Store {
-    database: Database,
+    path: PathBuf,
+    /// `None` between a failure and the next call that can open it.
+    database: RwLock<Option<Database>>,
+    /// The database refuses everything until it is opened again.
+    is_failed: AtomicBool,
+    on_file: OnFile,
 }
+
+/// Makes a database of its file; tests let the disk fail.
+type OnFile = Box<dyn Fn(File) -> Result<Database, DatabaseError> + Send + Sync>;
 
 /// Why the store does not answer.
 #[derive(Debug, thiserror::Error)]
@@ -71,6 +87,9 @@ pub enum StoreError {
         /// The schema in the file.
         found: u32,
     },
+    /// It failed before, and cannot be opened again yet.
+    #[error("the store is closed after it had failed")]
+    Closed,
     /// Reading or writing failed.
     #[error("cannot read or write the store")]
     Redb(#[source] Box<redb::Error>),
@@ -91,36 +110,18 @@ impl Store {
     ///
     /// Every variant of [`StoreError`]; [`StoreError::InUse`] when another server runs on it.
     pub fn open(directory: &Path) -> Result<Store, StoreError> {
-        let create = |path: &Path, source| StoreError::Create {
-            path: path.to_owned(),
-            source,
-        };
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(directory)
-            .map_err(|source| create(directory, source))?;
-        let path = directory.join(FILE_NAME);
-        OpenOptions::new()
-            .create(true)
-            .append(true)
-            .mode(0o600)
-            .open(&path)
-            .and_then(|_| fs::set_permissions(&path, Permissions::from_mode(0o600)))
-            .map_err(|source| create(&path, source))?;
-        let opened = Database::builder()
-            .set_cache_size(CACHE_BYTES)
-            .create(&path);
-        let database = opened.map_err(|source| {
-            if matches!(source, DatabaseError::DatabaseAlreadyOpen) {
-                return StoreError::InUse { path };
-            }
-            let source = Box::new(source);
-            StoreError::Open { path, source }
-        })?;
-        let store = Store { database };
-        store.write(prepare)?;
-        Ok(store)
+        let on_file = |file| on_backend(FileBackend::new(file)?);
+        Store::open_on(directory.join(FILE_NAME), Box::new(on_file))
+    }
+
+    fn open_on(path: PathBuf, on_file: OnFile) -> Result<Store, StoreError> {
+        let database = open_file(&path, &on_file)?;
+        Ok(Store {
+            path,
+            database: RwLock::new(Some(database)),
+            is_failed: AtomicBool::new(false),
+            on_file,
+        })
     }
 
     /// Reads one state of the store.
@@ -132,8 +133,10 @@ impl Store {
         &self,
         work: impl FnOnce(&ReadTransaction) -> Result<T, E>,
     ) -> Result<T, E> {
-        let transaction = self.database.begin_read().map_err(StoreError::from)?;
-        work(&transaction)
+        self.use_database(|database| {
+            let transaction = database.begin_read().map_err(StoreError::from)?;
+            work(&transaction)
+        })
     }
 
     /// Changes the store: all of `work` is durable when this answers, or, when `work` fails, none.
@@ -147,12 +150,94 @@ impl Store {
         &self,
         work: impl FnOnce(&WriteTransaction) -> Result<T, E>,
     ) -> Result<T, E> {
-        let transaction = self.database.begin_write().map_err(StoreError::from)?;
-        // Dropping the transaction on the way out of `?` takes its changes back.
-        let done = work(&transaction)?;
-        transaction.commit().map_err(StoreError::from)?;
-        Ok(done)
+        self.use_database(|database| {
+            let transaction = database.begin_write().map_err(StoreError::from)?;
+            // Dropping the transaction on the way out of `?` takes its changes back.
+            let done = work(&transaction)?;
+            transaction.commit().map_err(StoreError::from)?;
+            Ok(done)
+        })
     }
+
+    fn use_database<T, E: From<StoreError>>(
+        &self,
+        work: impl FnOnce(&Database) -> Result<T, E>,
+    ) -> Result<T, E> {
+        if self.is_failed.load(Ordering::Acquire) {
+            self.open_again()?;
+        }
+        let database = self.lock();
+        let database = database.as_ref().ok_or(StoreError::Closed)?;
+        let done = work(database);
+        if done.is_err() && has_failed(database) {
+            self.is_failed.store(true, Ordering::Release);
+        }
+        done
+    }
+
+    /// Waits until nobody uses the database, and opens it again.
+    fn open_again(&self) -> Result<(), StoreError> {
+        let mut database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        // Who waited here as well may have done it already.
+        if self.is_failed.load(Ordering::Acquire) {
+            // Closed first: its file is locked.
+            *database = None;
+            *database = Some(open_file(&self.path, &self.on_file)?);
+            self.is_failed.store(false, Ordering::Release);
+            log::warn!("the store was opened again after it had failed");
+        }
+        Ok(())
+    }
+
+    fn lock(&self) -> RwLockReadGuard<'_, Option<Database>> {
+        self.database.read().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Tells whether redb refuses everything from now on.
+fn has_failed(database: &Database) -> bool {
+    let begun = database.try_begin_write();
+    matches!(
+        begun,
+        Err(TransactionError::Storage(StorageError::PreviousIo))
+    )
+}
+
+fn on_backend(backend: impl redb::StorageBackend) -> Result<Database, DatabaseError> {
+    Database::builder()
+        .set_cache_size(CACHE_BYTES)
+        // Without it a file whose bytes have rotted may panic later instead of being refused now.
+        .set_check_integrity_on_open(true)
+        .create_with_backend(backend)
+}
+
+fn open_file(path: &Path, on_file: &OnFile) -> Result<Database, StoreError> {
+    let (file, is_new) = match file::open(path)? {
+        StoreFile::Found(file) => (file, false),
+        StoreFile::New(file) => (file, true),
+    };
+    let room = file.try_clone();
+    let database = on_file(file).map_err(|source| {
+        let path = path.to_owned();
+        if matches!(source, DatabaseError::DatabaseAlreadyOpen) {
+            return StoreError::InUse { path };
+        }
+        let source = Box::new(source);
+        StoreError::Open { path, source }
+    })?;
+    let transaction = database.begin_write()?;
+    prepare(&transaction)?;
+    transaction.commit()?;
+    if let Err(error) = room.and_then(|room| file::reserve(&room)) {
+        log::warn!("no room for the whole store: {error}");
+    }
+    if is_new {
+        file::publish(path)?;
+    }
+    Ok(database)
 }
 
 impl fmt::Debug for Store {
@@ -214,6 +299,11 @@ impl From<redb::CommitError> for StoreError {
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use std::fs::{self, Permissions};
+    use std::os::unix::fs::PermissionsExt as _;
+    use std::sync::Arc;
+
+    use redb::StorageBackend;
     use tempfile::TempDir;
 
     use super::*;
@@ -291,6 +381,113 @@ pub(crate) mod tests {
                 Ok(meta.get("x")?.is_some())
             });
         assert!(!found.unwrap());
+    }
+
+    /// A disk that has no room while it is told so.
+    #[derive(Debug)]
+    struct Disk {
+        file: FileBackend,
+        is_full: Arc<AtomicBool>,
+    }
+
+    impl StorageBackend for Disk {
+        fn len(&self) -> io::Result<u64> {
+            self.file.len()
+        }
+
+        fn read(&self, offset: u64, out: &mut [u8]) -> io::Result<()> {
+            self.file.read(offset, out)
+        }
+
+        fn set_len(&self, len: u64) -> io::Result<()> {
+            self.file.set_len(len)
+        }
+
+        fn sync_data(&self) -> io::Result<()> {
+            self.file.sync_data()
+        }
+
+        fn write(&self, offset: u64, data: &[u8]) -> io::Result<()> {
+            if self.is_full.load(Ordering::Relaxed) {
+                return Err(io::ErrorKind::StorageFull.into());
+            }
+            self.file.write(offset, data)
+        }
+    }
+
+    fn set(store: &Store, name: &str) -> Result<(), StoreError> {
+        store.write(|transaction| {
+            transaction.open_table(META)?.insert(name, 1)?;
+            Ok(())
+        })
+    }
+
+    fn has(store: &Store, name: &str) -> Result<bool, StoreError> {
+        store.read(|transaction| Ok(transaction.open_table(META)?.get(name)?.is_some()))
+    }
+
+    #[test]
+    fn a_store_goes_on_when_a_full_disk_has_room_again_and_keeps_what_it_said_it_has() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join(FILE_NAME);
+        let is_full = Arc::new(AtomicBool::new(false));
+        let disk = Arc::clone(&is_full);
+        let on_file = move |file| {
+            let is_full = Arc::clone(&disk);
+            let file = FileBackend::new(file)?;
+            on_backend(Disk { file, is_full })
+        };
+        let store = Store::open_on(path, Box::new(on_file)).unwrap();
+        set(&store, "before").unwrap();
+        for round in ["one", "two"] {
+            is_full.store(true, Ordering::Relaxed);
+            assert!(set(&store, round).is_err());
+            assert!(set(&store, round).is_err());
+            assert!(has(&store, "before").is_err());
+            is_full.store(false, Ordering::Relaxed);
+            assert!(has(&store, "before").unwrap());
+            assert!(!has(&store, round).unwrap());
+            set(&store, round).unwrap();
+        }
+        drop(store);
+        let store = Store::open(directory.path()).unwrap();
+        for name in ["before", "one", "two"] {
+            assert!(has(&store, name).unwrap(), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_first_start_that_was_cut_short_is_begun_anew() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join(FILE_NAME);
+        let whole = TempDir::new().unwrap();
+        drop(Store::open(whole.path()).unwrap());
+        let whole = fs::read(whole.path().join(FILE_NAME)).unwrap();
+        for len in [0, 1, 4096, whole.len() / 2] {
+            fs::write(file::new_path(&path), &whole[..len]).unwrap();
+            drop(Store::open(directory.path()).unwrap());
+            assert!(!file::new_path(&path).exists());
+            fs::remove_file(&path).unwrap();
+        }
+    }
+
+    #[test]
+    fn rotten_bytes_are_refused_or_read_and_never_panic() {
+        let directory = TempDir::new().unwrap();
+        let path = directory.path().join(FILE_NAME);
+        drop(Store::open(directory.path()).unwrap());
+        let whole = fs::read(&path).unwrap();
+        let used = whole.iter().rposition(|byte| *byte != 0).unwrap();
+        let step = (used / 200).max(1);
+        for at in (0..used).step_by(step) {
+            let mut rotten = whole.clone();
+            rotten[at] ^= 0x55;
+            fs::write(&path, &rotten).unwrap();
+            if let Ok(store) = Store::open(directory.path()) {
+                has(&store, "schema").ok();
+                hosts::list(&store).ok();
+            }
+        }
     }
 
     #[test]
