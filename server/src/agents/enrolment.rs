@@ -121,7 +121,11 @@ fn reconnect(
         // The host may have been deleted or renamed, or its token replaced, since they were read.
         let agent = agents::find_by_token_in(transaction, hash.bytes())?.ok_or_else(gone)?;
         let host = hosts::find_in(transaction, &agent.host_id)?.ok_or_else(gone)?;
-        let facts = Facts::Permanent(owner(&agent, &host));
+        let neighbours = agents::list_of_engine_in(transaction, &register.engine_id)?;
+        let facts = Facts::Permanent {
+            owner: owner(&agent, &host),
+            is_engine_taken: neighbours.iter().any(|other| other.id != agent.id),
+        };
         let new_name = match decide(transaction, register, &facts)? {
             Decision::Reconnect { new_name } => new_name,
             Decision::Refuse(refusal) => return Err(EnrolmentError::Refused(refusal)),
@@ -129,7 +133,9 @@ fn reconnect(
         };
         let mut agent = updated_agent(&agent, register);
         agent.unanswered = None;
+        agent.engine_id = register.engine_id.clone();
         let mut host = updated_host(&host, register);
+        host.engine_id = register.engine_id.clone();
         host.told_name = told_name(register).map(str::to_owned).or(host.told_name);
         host.name = new_name.unwrap_or(host.name);
         agents::put_in(transaction, &agent)?;

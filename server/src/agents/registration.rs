@@ -3,7 +3,8 @@
 //! The order is that of a DockMon backend: a permanent token is looked up first, then the registration token is judged, and
 //! only one who has a good token learns anything about engine ids.
 //!
-//! One rule is ours alone: an agent whose answer was lost on the way may come again with the registration token that enrolled it.
+//! Two rules are ours alone: an agent whose answer was lost on the way may come again with the registration token that enrolled
+//! it, and one that was enrolled before its host had an Engine may tell that Engine's id later, once.
 
 use pilotfish_protocol::{AgentId, EngineId, HostId, HostnameSource, Refusal, Register};
 
@@ -42,7 +43,12 @@ pub enum Registration {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Facts {
     /// The token is a permanent one.
-    Permanent(Owner),
+    Permanent {
+        /// Whose it is.
+        owner: Owner,
+        /// Whether another agent has the engine id that is told.
+        is_engine_taken: bool,
+    },
     /// The token is no permanent one.
     Other {
         /// What it is as a registration token.
@@ -87,10 +93,17 @@ pub fn decide(
 ) -> Decision {
     let told = register.hostname.as_ref().map(|name| name.as_str());
     match facts {
-        Facts::Permanent(owner) if owner.engine_id != register.engine_id => {
+        Facts::Permanent { owner, .. }
+            if owner.engine_id != register.engine_id && !owner.engine_id.is_stand_in() =>
+        {
             Decision::Refuse(Refusal::EngineMismatch)
         }
-        Facts::Permanent(owner) => {
+        // An Engine takes the place of what stood in for it, unless it is another agent's.
+        Facts::Permanent {
+            owner,
+            is_engine_taken: true,
+        } if owner.engine_id != register.engine_id => Decision::Refuse(Refusal::EngineTaken),
+        Facts::Permanent { owner, .. } => {
             // Only a name that changed renames: a host that got a suffix keeps it when the agent comes back.
             let is_changed = told != owner.told_name.as_deref();
             let new_name = told
@@ -202,7 +215,10 @@ mod tests {
     }
 
     fn owner(engine: &str, name: &str, told: &str) -> Facts {
-        Facts::Permanent(known(engine, name, told))
+        Facts::Permanent {
+            owner: known(engine, name, told),
+            is_engine_taken: false,
+        }
     }
 
     fn token(registration: Registration, is_engine_taken: bool) -> Facts {
@@ -299,6 +315,21 @@ mod tests {
                     Decision::Refuse(refusal),
                 );
             }
+        }
+    }
+
+    #[test]
+    fn an_engine_takes_the_place_of_what_stood_in_for_it_unless_it_is_another_agents() {
+        let stand_in = EngineId::stand_in(7);
+        for (is_engine_taken, expected) in [
+            (false, Decision::Reconnect { new_name: None }),
+            (true, Decision::Refuse(Refusal::EngineTaken)),
+        ] {
+            let facts = Facts::Permanent {
+                owner: known(stand_in.as_str(), "pi", "pi"),
+                is_engine_taken,
+            };
+            check(&register(), &facts, &[], expected);
         }
     }
 

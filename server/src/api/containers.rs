@@ -275,57 +275,46 @@ async fn operate(
 }
 
 /// Has the operation done, and writes down who asked for it and how it ended.
-///
-/// In a task of its own: one who asks and goes away must not keep it out of the audit.
 async fn carry_out(
     asked: Asked,
     kind: OperationKind,
     status: &'static str,
 ) -> Result<Response, Problem> {
-    let (reply, answer) = async_channel::bounded(1);
-    let app = Arc::clone(&asked.place.app);
-    app.executor.spawn(async move {
-        let Asked { place, doer } = asked;
-        let action = audit_action(&kind);
-        let detail = match &kind {
-            OperationKind::Rename { new_name } => Some(format!("to {new_name}")),
-            OperationKind::Remove { force: true } => Some("with force".to_owned()),
-            OperationKind::Remove { force: false }
-            | OperationKind::Start
-            | OperationKind::Stop { .. }
-            | OperationKind::Restart { .. }
-            | OperationKind::Kill
-            | OperationKind::Pause
-            | OperationKind::Unpause
-            | OperationKind::GetLogs { .. }
-            | OperationKind::Inspect => None,
-        };
-        let began = clock::now();
-        let outcome = place.ask(kind).await;
-        let took = format!("{} ms", (clock::now() - began).as_millis());
-        let (word, why) = match &outcome {
-            Ok(_) => (Outcome::Ok, None),
-            Err(error) => (audit_outcome(error), Some(error.to_string())),
-        };
-        let parts = [detail, why, Some(took)].into_iter().flatten();
-        let detail = parts.collect::<Vec<_>>().join(", ");
-        let audited = doer.audit(&place.app, action, Some(place.target()), word, Some(detail));
-        if let Err(error) = audited.await {
-            log::error!(
-                "{action} is not in the audit: {}",
-                crate::http::problem::chain(&error)
-            );
-        }
-        let outcome = outcome
-            .map(|_| ())
-            .map_err(|error| failure::problem(&error));
-        if reply.try_send(outcome).is_err() {
-            log::debug!("{action}: who asked went away");
-        }
-    });
-    match answer.recv().await {
-        Ok(outcome) => outcome.and_then(|()| response::ok(&Done { status })),
-        Err(_) => Err(Problem::AgentDisconnected),
+    let Asked { place, doer } = asked;
+    let action = audit_action(&kind);
+    let detail = match &kind {
+        OperationKind::Rename { new_name } => Some(format!("to {new_name}")),
+        OperationKind::Remove { force: true } => Some("with force".to_owned()),
+        OperationKind::Remove { force: false }
+        | OperationKind::Start
+        | OperationKind::Stop { .. }
+        | OperationKind::Restart { .. }
+        | OperationKind::Kill
+        | OperationKind::Pause
+        | OperationKind::Unpause
+        | OperationKind::GetLogs { .. }
+        | OperationKind::Inspect => None,
+    };
+    let began = clock::now();
+    let outcome = place.ask(kind).await;
+    let took = format!("{} ms", (clock::now() - began).as_millis());
+    let (word, why) = match &outcome {
+        Ok(_) => (Outcome::Ok, None),
+        Err(error) => (audit_outcome(error), Some(error.to_string())),
+    };
+    let parts = [detail, why, Some(took)].into_iter().flatten();
+    let detail = parts.collect::<Vec<_>>().join(", ");
+    let audited = doer.audit(&place.app, action, Some(place.target()), word, Some(detail));
+    if let Err(error) = audited.await {
+        // It is done all the same, and that is what who asked must know.
+        log::error!(
+            "{action} is not in the audit: {}",
+            crate::http::problem::chain(&error)
+        );
+    }
+    match outcome {
+        Ok(_) => response::ok(&Done { status }),
+        Err(error) => Err(failure::problem(&error)),
     }
 }
 

@@ -53,10 +53,32 @@ async fn dispatch(
     request: Request,
 ) -> Result<Response, Problem> {
     match router.find(request.method(), request.path()) {
+        Found::Route(route, params) if is_change(&request) => {
+            change(app, *route, params, request).await
+        }
         Found::Route(route, params) => call(app, *route, params, request).await,
         Found::OtherMethods(allow) => Err(Problem::MethodNotAllowed(allow)),
         Found::Nothing => page_file(&request),
     }
+}
+
+/// Has a change made in a task of its own: one who asks and goes away must not leave it half done or out of the audit.
+async fn change(
+    app: Arc<App>,
+    route: Route,
+    params: Params,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (reply, answer) = async_channel::bounded(1);
+    let executor = app.executor.clone();
+    executor.spawn(async move {
+        let answered = call(app, route, params, request).await;
+        if reply.try_send(answered).is_err() {
+            log::debug!("who asked for a change went away");
+        }
+    });
+    let stopped = |_| Err(Problem::Internal("the server stops".to_owned()));
+    answer.recv().await.unwrap_or_else(stopped)
 }
 
 async fn call(

@@ -1,12 +1,16 @@
 //! The API over HTTP: sessions, CSRF, tokens, the audit, and what is refused.
 
+use std::io::{Read as _, Write as _};
+use std::sync::Arc;
+
 use serde_json::{Value, json};
 
 use crate::auth::limiter::FREE_PER_ADDRESS;
 use crate::auth::sessions::read_cookie;
 use crate::clock;
+use crate::peer::{Peer, until};
 use crate::rig::{PASSWORD, Rig, Setup};
-use crate::store::{registration_tokens, sessions};
+use crate::store::{audit, registration_tokens, sessions};
 
 const WRONG: &str = "wrong horse";
 
@@ -282,4 +286,37 @@ fn a_server_that_starts_again_still_knows_its_sessions() {
     let reply = rig.ask_as(&session, "GET /api/v1/session", "");
     assert_eq!(reply.status, 200);
     assert_eq!(reply.json()["csrf_token"], session.csrf_token);
+}
+
+#[test]
+fn a_change_is_made_and_written_down_although_who_asked_goes_away() {
+    let rig = Rig::start();
+    let session = rig.log_in();
+    let enrolled = Peer::enrolled(&rig, "E1");
+    let mut stream = rig.connect();
+    let head = format!(
+        "DELETE /api/v1/hosts/{} HTTP/1.1\r\nHost: x\r\nCookie: {}\r\nX-CSRF-Token: {}\r\n\r\n",
+        enrolled.host_id, session.cookie, session.csrf_token
+    );
+    smol::block_on(rig.app.board.flush(&rig.app));
+    // The store is busy until the server has seen that nobody waits for the answer.
+    let busy = rig.app.store.write(|_| {
+        stream.write_all(head.as_bytes()).unwrap();
+        let is_in_hand = || Arc::strong_count(&rig.app.store) > 1;
+        until("the request is in hand", is_in_hand);
+        stream.shutdown(std::net::Shutdown::Write).unwrap();
+        let mut answer = Vec::new();
+        stream.read_to_end(&mut answer).unwrap();
+        assert!(answer.is_empty());
+        Ok::<(), crate::store::StoreError>(())
+    });
+    busy.unwrap();
+    let is_removed = || {
+        let entries = audit::list(&rig.app.store, None, 9).unwrap();
+        entries
+            .iter()
+            .any(|(_, entry)| entry.action == "host.remove")
+    };
+    until("removed", is_removed);
+    assert_eq!(rig.app.board.look(|fleet| fleet.iter().count()), 0);
 }

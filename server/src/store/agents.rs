@@ -163,7 +163,8 @@ pub fn exists_in(transaction: &WriteTransaction, id: &AgentId) -> Result<bool, S
     Ok(transaction.open_table(TABLE)?.get(id.as_str())?.is_some())
 }
 
-/// Writes an agent as part of a transaction; its permanent token before, if another, lets nobody in any more.
+/// Writes an agent as part of a transaction; its permanent token before, if another, lets nobody in any more, and its engine id
+/// before is free again.
 ///
 /// # Errors
 ///
@@ -173,15 +174,14 @@ pub fn put_in(transaction: &WriteTransaction, agent: &AgentRecord) -> Result<(),
     let bytes = encode(NAME, agent)?;
     let mut agents = transaction.open_table(TABLE)?;
     let mut tokens = transaction.open_table(TOKENS)?;
-    let before = find(&agents, id)?.filter(|before| before.token_hash != agent.token_hash);
-    if let Some(before) = before {
+    let mut engines = transaction.open_multimap_table(ENGINES)?;
+    if let Some(before) = find(&agents, id)? {
         tokens.remove(&before.token_hash)?;
+        engines.remove(before.engine_id.as_str(), id)?;
     }
     agents.insert(id, bytes.as_slice())?;
     tokens.insert(&agent.token_hash, id)?;
-    transaction
-        .open_multimap_table(ENGINES)?
-        .insert(agent.engine_id.as_str(), id)?;
+    engines.insert(agent.engine_id.as_str(), id)?;
     Ok(())
 }
 
