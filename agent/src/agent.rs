@@ -151,6 +151,8 @@ pub struct Agent {
     engine_id: Option<EngineId>,
     engine: Engine,
     own_container: Option<ContainerId>,
+    /// The id to register with when no Engine is heard.
+    stand_in: Option<EngineId>,
     /// For log lines that the server can cause.
     odd_messages: RateGate,
     desk: Desk<Call>,
@@ -186,6 +188,7 @@ impl Agent {
             engine_id,
             engine: Engine::Unknown,
             own_container,
+            stand_in: None,
             odd_messages: RateGate::new(ODD_MESSAGES, ODD_PERIOD),
             desk: Desk::default(),
             outbox: Outbox::default(),
@@ -194,6 +197,15 @@ impl Agent {
             keep_again_at: None,
             actions: VecDeque::new(),
         }
+    }
+
+    /// Registers with `stand_in` when no Engine is heard and none was enrolled. Only a Pilotfish server lets the Engine's own id
+    /// take its place later.
+    #[must_use]
+    pub fn without_engine(mut self, stand_in: EngineId, now: Now) -> Self {
+        self.stand_in = Some(stand_in);
+        self.dial_by = Some(now.at + ENGINE_WAIT);
+        self
     }
 
     /// Takes note of an event.
@@ -281,6 +293,9 @@ impl Agent {
     /// Begins to dial, once it is known which Engine to register for.
     fn enable(&mut self, now: Now) {
         self.dial_by = None;
+        if self.engine_id.is_none() {
+            self.engine_id = self.stand_in.take();
+        }
         if self.engine_id.is_some() {
             self.drive_uplink(Input::Enable, now);
         }
@@ -300,7 +315,7 @@ impl Agent {
     }
 
     fn engine_down(&mut self, why: String, now: Now) {
-        if self.engine_id.is_none() {
+        if self.engine_id.is_none() && self.stand_in.is_none() {
             log::warn!(
                 "Engine is down: {why}; the first registration waits for it, since it needs the Engine's id"
             );

@@ -39,6 +39,8 @@ pub struct Config {
     pub agent_name: Option<String>,
     /// Enrol although another host has the same engine id. Only with an `agent_name`.
     pub force_unique_registration: bool,
+    /// Whether to enrol although no Engine was ever heard.
+    pub engine_optional: bool,
     /// Certificate authorities to trust for the server, PEM.
     pub ca_file: Option<PathBuf>,
     /// Where the store is.
@@ -75,6 +77,7 @@ impl Config {
             permanent_token: reader.token(&table::PERMANENT_TOKEN),
             agent_name: reader.parsed(&table::AGENT_NAME, agent_name).flatten(),
             force_unique_registration: reader.boolean(&table::FORCE_UNIQUE_REGISTRATION),
+            engine_optional: reader.boolean(&table::ENGINE_OPTIONAL),
             ca_file: reader.path(&table::CA_FILE),
             data_path: reader.path(&table::DATA_PATH).unwrap_or_default(),
             docker_host: reader.parsed(&table::DOCKER_HOST, docker_host),
@@ -150,6 +153,10 @@ impl Config {
             (
                 table::FORCE_UNIQUE_REGISTRATION.name,
                 self.force_unique_registration.to_string(),
+            ),
+            (
+                table::ENGINE_OPTIONAL.name,
+                self.engine_optional.to_string(),
             ),
             (table::CA_FILE.name, path(&self.ca_file)),
             (table::INSECURE_SKIP_VERIFY.name, false.to_string()),

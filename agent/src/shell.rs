@@ -12,7 +12,7 @@ use async_channel::{Receiver, Sender};
 use async_io::Timer;
 use async_signal::{Signal, Signals};
 use futures_lite::FutureExt as _;
-use pilotfish_protocol::{AgentMessage, ContainerId, Timestamp};
+use pilotfish_protocol::{AgentMessage, ContainerId, EngineId, Timestamp};
 use smol::{LocalExecutor, Task};
 
 use crate::agent::{Action, Agent, ConnectionNumber, Event, Now};
@@ -103,6 +103,7 @@ async fn drive(
 
     let sampler = Sampler::new();
     let is_in_container = own_container.is_some();
+    let is_engine_optional = config.engine_optional && enrolment.is_none();
 
     let mut agent = Agent::new(
         uplink(&config),
@@ -111,6 +112,9 @@ async fn drive(
         own_container,
         now(),
     );
+    if is_engine_optional {
+        agent = agent.without_engine(EngineId::stand_in(fastrand::u64(..)), now());
+    }
     let mut shell = Shell {
         executor: Rc::clone(&executor),
         events: sender.clone(),

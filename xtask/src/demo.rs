@@ -97,7 +97,9 @@ fn start(binaries: &Path, directory: &Path) -> Result<Demo> {
         .binary(&binaries.join("pilotfish-agent"))
         .data(&directory.join("agent"))
         .server(&server)
-        .token(&api.registration_token(false)?);
+        .token(&api.registration_token(false)?)
+        // Without an Engine there is still a host to be shown.
+        .env("ENGINE_OPTIONAL", "true");
     if let Some(docker_host) = engine.docker_host() {
         agent = agent.env("DOCKER_HOST", &docker_host);
     }
@@ -112,40 +114,38 @@ fn start(binaries: &Path, directory: &Path) -> Result<Demo> {
         engine,
         _lock: lock,
     };
-    let host = demo
-        .engine
-        .answers()
-        .then(|| demo.wait_host(&api))
-        .transpose()?;
-    demo.show(host.as_ref());
+    let host = demo.wait_host(&api)?;
+    demo.show(&host);
     Ok(demo)
 }
 
 impl Demo {
     fn wait_host(&mut self, api: &Api) -> Result<Value> {
+        let has_engine = self.engine.answers();
         let found = until("this host and its containers", READY_DEADLINE, || {
             self.ensure_runs()?;
             let hosts = api.hosts()?;
             let seen = format!("{hosts:?}");
             hosts
                 .into_iter()
-                .find(|host| host["link"] == "online" && host["containers"].is_object())
+                .find(|host| {
+                    host["link"] == "online" && (host["containers"].is_object() || !has_engine)
+                })
                 .context(seen)
         });
         found.with_context(|| format!("{}{}", self.agent.tail(), self.server.tail()))
     }
 
     /// Prints where to look.
-    fn show(&self, host: Option<&Value>) {
+    fn show(&self, host: &Value) {
         println!();
-        match host {
-            Some(host) => println!(
-                "  Host      {} with {} containers, {} running",
-                host["name"].as_str().unwrap_or("(no name)"),
-                host["containers"]["total"],
-                host["containers"]["running"],
-            ),
-            None => println!("  Host      none yet: no Docker Engine answers here"),
+        let name = host["name"].as_str().unwrap_or("(no name)");
+        let containers = &host["containers"];
+        if containers.is_object() {
+            let (total, running) = (&containers["total"], &containers["running"]);
+            println!("  Host      {name} with {total} containers, {running} running");
+        } else {
+            println!("  Host      {name}; no Docker Engine answers here");
         }
         println!("  Engine    {}", self.engine);
         println!();
@@ -172,9 +172,7 @@ impl Demo {
         ensure!(health.status == 200, "/healthz: {health:?}");
         let page = api.try_call("GET", "/", None)?;
         ensure!(page.status == 200, "the page: {page:?}");
-        if self.engine.answers() {
-            self.wait_host(&api)?;
-        }
+        self.wait_host(&api)?;
         Ok(())
     }
 

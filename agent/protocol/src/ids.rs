@@ -101,6 +101,23 @@ text_id!(
     CallId, "correlation id", limits::CALL_ID_LEN, |c| c.is_ascii_graphic()
 );
 
+/// How the id of an Engine that was never heard begins; no Engine names itself so.
+const STAND_IN: &str = "none:";
+
+impl EngineId {
+    /// An id that stands in for the Engine of a host where none was ever heard. `random` tells such hosts apart.
+    #[must_use]
+    pub fn stand_in(random: u64) -> Self {
+        Self(format!("{STAND_IN}{random:016x}"))
+    }
+
+    /// Tells whether the id only stands in for an Engine's own.
+    #[must_use]
+    pub fn is_stand_in(&self) -> bool {
+        self.0.starts_with(STAND_IN)
+    }
+}
+
 /// A container: 12 to 64 lower-case hex digits.
 ///
 /// Two ids of one container may differ in length; compare them with [`ContainerId::is_same_container`].
@@ -216,6 +233,19 @@ mod tests {
         assert!(EngineId::new("a;b").is_err());
         assert!(EngineId::new("x".repeat(limits::ENGINE_ID_LEN)).is_ok());
         assert!(EngineId::new("x".repeat(limits::ENGINE_ID_LEN + 1)).is_err());
+    }
+
+    #[test]
+    fn a_stand_in_is_a_valid_engine_id_that_no_engine_has() {
+        let stand_in = EngineId::stand_in(7);
+        assert_eq!(EngineId::new(stand_in.as_str()), Ok(stand_in.clone()));
+        assert!(stand_in.is_stand_in());
+        for own in [
+            "4OUV:YZJ7:4JMU:3HQU",
+            "8b2c0a0e-6a3e-4b0f-9d52-3f1f4f6f6a11",
+        ] {
+            assert!(!EngineId::new(own).unwrap().is_stand_in());
+        }
     }
 
     #[test]

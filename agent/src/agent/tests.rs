@@ -136,6 +136,47 @@ fn a_new_agent_dials_only_after_the_engine_told_its_id() {
 }
 
 #[test]
+fn an_agent_that_may_go_without_an_engine_stands_in_for_it_until_one_answers() {
+    let mut script = Script::new(None);
+    script.agent = script
+        .agent
+        .without_engine(EngineId::stand_in(7), script.now);
+    let actions = script.engine_down("no socket");
+    assert!(matches!(actions[..], [Action::Dial { .. }]), "{actions:?}");
+    let actions = script.uplink(Input::Dialed);
+    assert!(
+        matches!(&actions[..], [Action::Register { engine_id, .. }] if engine_id.is_stand_in()),
+        "{actions:?}"
+    );
+    script.uplink(Input::Received(SUCCESS.into()));
+    script.kept(Ok(()));
+    let actions = script.engine_up("E");
+    assert!(
+        matches!(actions.last(), Some(Action::Dial { .. })),
+        "{actions:?}"
+    );
+    let actions = script.uplink(Input::Dialed);
+    assert!(
+        matches!(&actions[..], [Action::Register { engine_id: id, token }] if *id == engine_id("E") && token.expose() == "perm"),
+        "{actions:?}"
+    );
+}
+
+#[test]
+fn an_engine_that_answers_in_time_needs_no_stand_in() {
+    let mut script = Script::new(None);
+    script.agent = script
+        .agent
+        .without_engine(EngineId::stand_in(7), script.now);
+    script.engine_up("E");
+    let actions = script.uplink(Input::Dialed);
+    assert!(
+        matches!(&actions[..], [Action::Register { engine_id: id, .. }] if *id == engine_id("E")),
+        "{actions:?}"
+    );
+}
+
+#[test]
 fn an_enrolled_agent_dials_although_the_engine_is_down_and_says_so() {
     let mut script = Script::new(Some(enrolment()));
     assert!(

@@ -54,6 +54,11 @@ pub(super) const FORCE_UNIQUE_REGISTRATION: Variable = plain(
     "false",
     "enrol although another host has the same engine id (cloned machines); needs AGENT_NAME",
 );
+pub(super) const ENGINE_OPTIONAL: Variable = plain(
+    "ENGINE_OPTIONAL",
+    "false",
+    "enrol although no Engine answers yet; it may join later (only with a Pilotfish server)",
+);
 pub(super) const CA_FILE: Variable = plain(
     "CA_FILE",
     "",
@@ -113,12 +118,13 @@ pub(super) const LOG_JSON: Variable = plain(
 );
 
 /// Every variable, in the order in which they are shown.
-pub const VARIABLES: [Variable; 17] = [
+pub const VARIABLES: [Variable; 18] = [
     DOCKMON_URL,
     REGISTRATION_TOKEN,
     PERMANENT_TOKEN,
     AGENT_NAME,
     FORCE_UNIQUE_REGISTRATION,
+    ENGINE_OPTIONAL,
     CA_FILE,
     INSECURE_SKIP_VERIFY,
     DATA_PATH,

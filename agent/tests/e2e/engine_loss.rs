@@ -27,6 +27,32 @@ fn a_host_appears_as_soon_as_an_engine_that_was_down_at_the_start_is_up() -> Res
 }
 
 #[test]
+fn a_host_without_an_engine_appears_and_its_engine_joins_it_later() -> Result<()> {
+    let mut engine = Engine::start()?;
+    engine.stop()?;
+    let agent = Agent::builder()
+        .engine(&engine)
+        .env("ENGINE_OPTIONAL", "true");
+    let server = Server::start()?;
+    let api = server.api()?;
+    let _agent = agent
+        .server(&server)
+        .token(&api.registration_token(false)?)
+        .start()?;
+    let bare = api.wait_host("the bare host", DEADLINE, |host| {
+        host["link"] == "online" && host["engine"]["state"] == "down" && host["stats"].is_object()
+    })?;
+    assert!(bare["containers"].is_null(), "{bare}");
+    engine.start_again()?;
+    let whole = api.wait_host("the host with its Engine", DEADLINE, |host| {
+        host["engine"]["state"] == "up" && host["containers"].is_object()
+    })?;
+    assert_eq!(whole["id"], bare["id"], "it is the same host");
+    assert_eq!(api.hosts()?.len(), 1);
+    Ok(())
+}
+
+#[test]
 fn an_agent_that_is_known_connects_although_its_engine_is_down() -> Result<()> {
     let mut engine = Engine::start()?;
     let mut stack = Stack::start(&engine)?;

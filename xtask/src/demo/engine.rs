@@ -66,7 +66,7 @@ impl DemoEngine {
         }
     }
 
-    /// Tells whether a host can be expected on the page.
+    /// Tells whether containers can be expected on the page.
     pub(super) fn answers(&self) -> bool {
         match self {
             Self::Named(named) => named
@@ -77,7 +77,7 @@ impl DemoEngine {
         }
     }
 
-    /// What to do so that a host appears.
+    /// What to do so that containers appear.
     pub(super) fn advice(&self) -> Option<String> {
         if self.answers() {
             return None;
@@ -85,7 +85,7 @@ impl DemoEngine {
         let advice = match self {
             Self::Named(named) => format!("  Nothing answers at DOCKER_HOST={named}."),
             Self::Found(_) | Self::Private(_) | Self::Missing => format!(
-                "  Install and start an Engine, and this host appears by itself:\n    sudo {}\n    \
+                "  Install and start an Engine, and its containers appear by themselves:\n    sudo {}\n    \
                  sudo usermod --append --groups docker \"$USER\"   # then log in again\n  \
                  or let the demo do it all: sudo env \"PATH=$PATH\" cargo xtask demo",
                 engine::INSTALL
