@@ -41,7 +41,10 @@ pub struct Session<W> {
     ping_at: Instant,
     /// Containers that ought to have stats, and since when none came.
     stats: StatsWatch,
+    /// What it may tell of events and trouble.
     allowance: Allowance,
+    /// How often it may tell how its Engine is; apart, so that a restart loop does not hide that.
+    engine_allowance: Allowance,
     calls: Calls<Purpose<W>>,
     outputs: VecDeque<Output<W>>,
     is_over: bool,
@@ -78,6 +81,7 @@ impl<W> Session<W> {
                 not_before,
             },
             allowance: Allowance::new(now),
+            engine_allowance: Allowance::new(now),
             calls: Calls::default(),
             outputs: VecDeque::new(),
             is_over: false,
@@ -171,27 +175,16 @@ impl<W> Session<W> {
     fn message(&mut self, message: AgentMessage, now: Instant) {
         let report = match message {
             AgentMessage::Heartbeat(heartbeat) => match heartbeat.engine {
+                Some(_) if self.engine_allowance.take(now) == Verdict::Dropped => return,
                 Some(engine) => Report::Engine(engine),
                 None => return,
             },
             AgentMessage::Answer(answer) => return self.answer(answer, now),
             AgentMessage::ContainerEvent(event) if notable(&event).is_none() => return,
-            AgentMessage::ContainerEvent(event) => match self.allowance.take(now) {
-                Verdict::Dropped => return,
-                Verdict::Taken { dropped: 0 } => Report::Event(event),
-                Verdict::Taken { dropped } => {
-                    let error = Text::cut(&format!("{dropped} events came too fast and are lost"));
-                    let (details, container_id) = (None, None);
-                    let trouble = Trouble {
-                        error,
-                        details,
-                        container_id,
-                    };
-                    self.outputs
-                        .push_back(Output::Report(Report::Trouble(trouble)));
-                    Report::Event(event)
-                }
-            },
+            AgentMessage::ContainerEvent(_) | AgentMessage::Trouble(_) if !self.is_allowed(now) => {
+                return;
+            }
+            AgentMessage::ContainerEvent(event) => Report::Event(event),
             AgentMessage::ContainerStats(stats) => {
                 self.stats.quiet_since = now;
                 Report::ContainerStats(stats)
@@ -206,6 +199,25 @@ impl<W> Session<W> {
             self.lists.is_old(now);
         }
         self.outputs.push_back(Output::Report(report));
+    }
+
+    /// Takes one of what the agent may tell; says what was lost when it came too fast.
+    fn is_allowed(&mut self, now: Instant) -> bool {
+        match self.allowance.take(now) {
+            Verdict::Dropped => return false,
+            Verdict::Taken { dropped: 0 } => {}
+            Verdict::Taken { dropped } => {
+                let error = Text::cut(&format!("{dropped} events came too fast and are lost"));
+                let trouble = Trouble {
+                    error,
+                    details: None,
+                    container_id: None,
+                };
+                let report = Report::Trouble(trouble);
+                self.outputs.push_back(Output::Report(report));
+            }
+        }
+        true
     }
 
     /// An event was worth keeping: the list is old, but a restart loop must not make the agent list without pause.

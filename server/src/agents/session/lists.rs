@@ -7,6 +7,7 @@ use serde_json::value::RawValue;
 
 use crate::agents::calls;
 use crate::agents::session::exchange::Pace;
+use crate::telemetry::fleet::CONTAINERS;
 
 /// The rhythm of one session's lists.
 #[derive(Debug)]
@@ -130,11 +131,12 @@ impl Lists {
     }
 }
 
-/// Reads a container list; an element that cannot be read is left out, `None` when it is no array.
+/// Reads a container list; an element that cannot be read is left out, as is what is beyond [`CONTAINERS`]: a message has room
+/// for many more, and each takes much more memory than bytes on the wire. `None` when it is no array.
 pub(super) fn read(payload: &RawValue) -> Option<Vec<ContainerListing>> {
     let elements: Vec<&RawValue> = serde_json::from_str(payload.get()).ok()?;
     let listings = elements
         .into_iter()
         .filter_map(|element| serde_json::from_str(element.get()).ok());
-    Some(listings.collect())
+    Some(listings.take(CONTAINERS).collect())
 }

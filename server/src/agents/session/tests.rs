@@ -381,3 +381,33 @@ fn a_flood_of_events_is_cut_and_counted_and_spam_costs_nothing() {
         .message(&event("start"))
         .check(&[Out::Report, Out::Report]);
 }
+
+#[test]
+fn a_flood_of_trouble_or_of_words_on_the_engine_is_cut() {
+    let mut script = Script::new(true);
+    script.check(&[Out::List]).answer_list(EMPTY).outputs();
+    for _ in 0..502 {
+        script.message(r#"{"type":"error","error":"on fire"}"#);
+    }
+    assert_eq!(script.outputs().len(), 500);
+    for _ in 0..300 {
+        script.message(r#"{"type":"heartbeat","engine":"down"}"#);
+        script.message(r#"{"type":"heartbeat","engine":"up"}"#);
+    }
+    assert_eq!(script.outputs().len(), 500);
+    script
+        .at(SECOND)
+        .message(r#"{"type":"heartbeat","engine":"up"}"#);
+    assert!(script.outputs().contains(&Out::Up));
+}
+
+#[test]
+fn of_a_list_without_end_only_so_much_is_read() {
+    let mut script = Script::new(true);
+    let listing = r#"{"Id":"0123456789ab"}"#;
+    let listings = vec![listing; crate::telemetry::fleet::CONTAINERS + 1].join(",");
+    script.check(&[Out::List]);
+    script.answer_list(&format!(r#""payload":[{listings}]"#));
+    let most = Out::Listed(crate::telemetry::fleet::CONTAINERS);
+    assert!(script.outputs().contains(&most));
+}
