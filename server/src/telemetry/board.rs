@@ -274,8 +274,14 @@ impl Board {
             state.tell_containers(&host);
         }
         if !state.fanout.is_empty() {
+            let online = state
+                .fleet
+                .iter()
+                .filter(|(_, host)| host.session.is_some());
+            let heard = online.filter_map(|(id, host)| Some((id.as_str(), host.heard_unix_ms?)));
             let message = Live::Time {
                 server_unix_ms: now,
+                heard: heard.collect(),
             }
             .encode();
             state.fanout.tell(&Subject::Time, &message);

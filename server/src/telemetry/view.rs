@@ -169,6 +169,8 @@ pub enum Live<'a> {
     Time {
         /// Now.
         server_unix_ms: u64,
+        /// When the agents of the online hosts were last heard.
+        heard: BTreeMap<&'a str, u64>,
     },
 }
 

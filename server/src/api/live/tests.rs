@@ -5,7 +5,7 @@ use async_tungstenite::tungstenite::{Message, WebSocket};
 use serde_json::{Value, json};
 
 use crate::auth::sessions::read_cookie;
-use crate::peer::{Enrolled, Peer};
+use crate::peer::{Enrolled, Peer, until};
 use crate::rig::{Rig, Session};
 use crate::store::sessions;
 
@@ -162,4 +162,29 @@ fn a_foreign_page_or_one_without_log_in_gets_no_socket() {
     headers.push("Origin: http://pilotfish.test");
     rig.ask("GET /api/v1/live", &headers, "")
         .check_problem(401, "unauthenticated");
+}
+
+#[test]
+fn a_page_hears_when_the_agents_of_the_online_hosts_were_heard() {
+    let rig = Rig::start();
+    let session = rig.log_in();
+    let online = Peer::enrolled(&rig, "E1");
+    let mut gone = Peer::enrolled(&rig, "E2");
+    gone.peer.socket.close(None).unwrap();
+    gone.peer.end();
+    let mut page = Page::open(&rig, &session);
+    page.hear_kind("hosts");
+    let is_online = |fleet: &crate::telemetry::fleet::Fleet| {
+        fleet
+            .iter()
+            .filter(|(_, host)| host.session.is_some())
+            .count()
+    };
+    until("one is gone", || rig.app.board.look(is_online) == 1);
+    rig.app.board.tick();
+    let time = page.hear_kind("time");
+    let heard = time["heard"].as_object().unwrap();
+    let hosts: Vec<_> = heard.keys().collect();
+    assert_eq!(hosts, [&online.host_id]);
+    assert!(heard[&online.host_id].as_u64() <= time["server_unix_ms"].as_u64());
 }
