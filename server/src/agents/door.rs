@@ -55,8 +55,12 @@ enum First {
 ///
 /// # Errors
 ///
-/// [`Problem::TooManyRequests`] when too many wait here already; [`Problem::BadRequest`] when it is no WebSocket.
+/// [`Problem::TooManyRequests`] when too many wait here already; [`Problem::BadRequest`] when it is no WebSocket;
+/// [`Problem::Csrf`] when another site's page sent a browser here, to take the places of the agents behind its address.
 pub async fn knock(call: Call) -> Result<Response, Problem> {
+    if call.request.is_same_origin() == Some(false) {
+        return Err(Problem::Csrf);
+    }
     let address = call.request.address();
     let waiting = call.app.agents.waiting.admit(address);
     let permit = waiting.map_err(|full| {

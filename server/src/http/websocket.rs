@@ -5,8 +5,8 @@ use std::future::Future;
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::handshake::derive_accept_key;
 use async_tungstenite::tungstenite::protocol::{Role, WebSocketConfig};
-use hyper::StatusCode;
 use hyper::header::{self, HeaderName, HeaderValue};
+use hyper::{Method, StatusCode};
 use smol_hyper::rt::FuturesIo;
 
 use crate::executor::Executor;
@@ -83,6 +83,10 @@ where
 /// Checks the handshake; gives the value of `Sec-WebSocket-Accept`.
 fn check(request: &Request) -> Result<HeaderValue, Problem> {
     let wrong = |what: &str| Problem::BadRequest(format!("websocket: {what}"));
+    // A `GET` route is asked with `HEAD`, too.
+    if request.method() != Method::GET {
+        return Err(wrong("the method is not GET"));
+    }
     if !has_token(request, header::UPGRADE, "websocket") {
         return Err(wrong("no Upgrade: websocket"));
     }

@@ -371,7 +371,8 @@ impl Fleet {
 
     /// Drops samples that are too old at `at_unix_ms`; gives the hosts of which one was dropped.
     pub fn sweep(&mut self, at_unix_ms: u64) -> Vec<HostId> {
-        let is_old = |sampled: u64| sampled.saturating_add(SAMPLE_LIFE_MS) < at_unix_ms;
+        // One that is ahead was taken before the clock was set back; nobody knows how old it is.
+        let is_old = |sampled: u64| sampled.abs_diff(at_unix_ms) > SAMPLE_LIFE_MS;
         let mut swept = Vec::new();
         for (id, host) in &mut self.hosts {
             let mut is_swept = host.sample.take_if(|s| is_old(s.at_unix_ms)).is_some();

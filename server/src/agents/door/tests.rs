@@ -586,3 +586,19 @@ impl Peer {
         });
     }
 }
+
+#[test]
+fn a_browser_that_another_sites_page_sent_is_turned_away() {
+    let rig = Rig::start();
+    let knock = [
+        "Upgrade: websocket",
+        "Connection: Upgrade",
+        "Sec-WebSocket-Version: 13",
+        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+        "Origin: https://evil.example",
+    ];
+    let reply = rig.ask("GET /api/agent/ws", &knock, "");
+    reply.check_problem(403, "csrf");
+    let head = rig.ask("HEAD /api/agent/ws", &knock[..4], "");
+    assert_eq!(head.status, 400);
+}

@@ -238,6 +238,9 @@ fn samples_are_dropped_when_they_are_stale() {
     assert_eq!(fleet.sweep(2001 + SAMPLE_LIFE_MS), [host()]);
     assert!(fleet.find(&host()).unwrap().sample.is_none());
     assert!(fleet.sweep(u64::MAX).is_empty());
+    fleet.measure_host(&host(), FIRST, HostStats::default(), 2000 + SAMPLE_LIFE_MS);
+    assert!(fleet.sweep(2000).is_empty());
+    assert_eq!(fleet.sweep(1999), [host()]);
 }
 
 #[test]
