@@ -83,11 +83,16 @@ pub async fn inspect(call: Call) -> Result<Response, Problem> {
     let place = Place::of(&call)?;
     let done = place.ask(OperationKind::Inspect).await;
     let object = done.map_err(|error| failure::problem(&error))?.container;
+    // As text it may be as long as a message; as an object it takes many times that.
+    let object = object.filter(|object| object.get().len() <= limits::ANSWER_BYTES);
     let object = object.ok_or_else(not_as_described)?;
-    let object = serde_json::from_str(object.get()).map_err(|_| not_as_described())?;
-    response::ok(&Inspected {
-        container: inspected::mask(object),
+    blocking::unblock(move || {
+        let object = serde_json::from_str(object.get()).map_err(|_| not_as_described())?;
+        response::ok(&Inspected {
+            container: inspected::mask(object),
+        })
     })
+    .await
 }
 
 /// `GET …/containers/{id}/logs?tail=N`: reads the end of the log.

@@ -354,6 +354,18 @@ fn the_log_of_a_dockmon_agent_is_brought_in_order_and_its_inspect_masked() {
 }
 
 #[test]
+fn an_inspect_object_beyond_all_measure_is_refused() {
+    let mut scene = Scene::new();
+    let payload = json!({"action": "inspect", "container_id": ID});
+    let object = json!({"Id": "x".repeat(pilotfish_protocol::limits::ANSWER_BYTES)});
+    let answer =
+        json!({"type": "container_operation_response", "success": true, "container": object});
+    scene
+        .check(&format!("GET {{}}/containers/{ID}"), "", payload, answer)
+        .check_problem(502, "engine-error");
+}
+
+#[test]
 fn events_are_told_newest_first_and_spam_is_not() {
     let mut scene = Scene::new();
     let mut event = |action: &str, attributes: Value| {
