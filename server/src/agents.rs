@@ -6,6 +6,7 @@
 pub mod calls;
 pub mod door;
 pub mod enrolment;
+pub mod frames;
 pub mod live;
 pub mod meter;
 pub mod refusals;

@@ -82,7 +82,9 @@ where
     let most = limits::UNAUTHENTICATED_MESSAGE_BYTES;
     let allowed = u64::try_from(most).unwrap_or(u64::MAX) + FRAMING_BYTES;
     let meter = Arc::new(Meter::new(allowed));
-    let stream = Metered::new(stream, Arc::clone(&meter));
+    let mut stream = Metered::new(stream, Arc::clone(&meter));
+    // What is too much is told by the first reading.
+    let read = stream.look_at(&read).map_or_else(|_| Vec::new(), |()| read);
     let config = WebSocketConfig::default()
         .read_buffer_size(8 << 10)
         .write_buffer_size(0)

@@ -10,6 +10,7 @@ use std::time::{Duration, Instant};
 
 use futures_lite::{AsyncRead, AsyncWrite};
 
+use crate::agents::frames::Frames;
 use crate::clock;
 
 /// A metered connection.
@@ -17,6 +18,7 @@ use crate::clock;
 pub struct Metered<S> {
     stream: S,
     meter: Arc<Meter>,
+    frames: Frames,
 }
 
 /// What is measured of a connection.
@@ -57,7 +59,25 @@ impl Meter {
 impl<S> Metered<S> {
     /// Measures `stream` with `meter`.
     pub fn new(stream: S, meter: Arc<Meter>) -> Self {
-        Self { stream, meter }
+        let frames = Frames::default();
+        Self {
+            stream,
+            meter,
+            frames,
+        }
+    }
+
+    /// Looks at bytes that were read of the stream already.
+    ///
+    /// # Errors
+    ///
+    /// [`TooMuch`] when a frame begins in them that is longer than what may be read; then nothing may be read any more.
+    pub fn look_at(&mut self, read: &[u8]) -> Result<(), TooMuch> {
+        if self.frames.feed(read) <= self.meter.allowed_bytes.load(Ordering::Relaxed) {
+            return Ok(());
+        }
+        self.meter.allowed_bytes.store(0, Ordering::Relaxed);
+        Err(TooMuch)
     }
 
     /// Lifts the limit for bytes that are thrown away.
@@ -86,6 +106,7 @@ impl<S: AsyncRead + Unpin> AsyncRead for Metered<S> {
             let heard_ms = clock::millis(clock::now() - self.meter.opened_at);
             self.meter.heard_ms.store(heard_ms, Ordering::Relaxed);
             if allowed != u64::MAX {
+                self.look_at(&buffer[..read]).map_err(io::Error::other)?;
                 let left = allowed - u64::try_from(read).unwrap_or(allowed).min(allowed);
                 self.meter.allowed_bytes.store(left, Ordering::Relaxed);
             }
@@ -121,7 +142,9 @@ mod tests {
     #[test]
     fn reads_what_is_allowed_and_all_after_the_limit_is_lifted() {
         let meter = Arc::new(Meter::new(4));
-        let mut stream = Metered::new(&b"abcdefgh"[..], Arc::clone(&meter));
+        // Two frames of one byte, and a bit of a third.
+        let bytes = b"\x81\x01x\x81\x01y\x81\x01";
+        let mut stream = Metered::new(&bytes[..], Arc::clone(&meter));
         let mut buffer = [0; 8];
         smol::block_on(async {
             assert_eq!(stream.read(&mut buffer).await.unwrap(), 4);
@@ -129,7 +152,18 @@ mod tests {
             assert!(error.get_ref().is_some_and(|error| error.is::<TooMuch>()));
             meter.allow_all();
             assert_eq!(stream.read(&mut buffer).await.unwrap(), 4);
-            assert_eq!(&buffer[..4], b"efgh");
+            assert_eq!(&buffer[..4], b"\x01y\x81\x01");
+        });
+    }
+
+    #[test]
+    fn a_frame_longer_than_what_is_allowed_is_too_much_from_its_header_on() {
+        smol::block_on(async {
+            for (header, is_too_much) in [(b"\x81\x04", false), (b"\x81\x05", true)] {
+                let meter = Arc::new(Meter::new(4));
+                let mut stream = Metered::new(&header[..], meter);
+                assert_eq!(stream.read(&mut [0; 4]).await.is_err(), is_too_much);
+            }
         });
     }
 }

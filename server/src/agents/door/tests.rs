@@ -1,6 +1,6 @@
 //! The door over real connections, spoken to in raw JSON.
 
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::thread;
 
 use async_tungstenite::tungstenite::client::client;
@@ -601,4 +601,25 @@ fn a_browser_that_another_sites_page_sent_is_turned_away() {
     reply.check_problem(403, "csrf");
     let head = rig.ask("HEAD /api/agent/ws", &knock[..4], "");
     assert_eq!(head.status, 400);
+}
+
+#[test]
+fn the_header_of_a_frame_without_end_is_enough_to_be_turned_away() {
+    let rig = Rig::start();
+    let header = [0x81, 0xff, 0, 0, 0, 0, 0, 0xff, 0xff, 0xff, 1, 2, 3, 4];
+    let mut peer = Peer::knock(&rig);
+    peer.socket.get_mut().write_all(&header).unwrap();
+    let too_large = Some((1009, "Too large before authentication".to_owned()));
+    assert_eq!(peer.end(), too_large);
+
+    // The same right behind the handshake, in one segment with it.
+    let mut stream = rig.connect();
+    let head = "GET /api/agent/ws HTTP/1.1\r\nHost: x\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n\
+        Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+    stream
+        .write_all(&[head.as_bytes(), &header].concat())
+        .unwrap();
+    let mut answer = Vec::new();
+    stream.read_to_end(&mut answer).unwrap();
+    assert!(answer.ends_with(b"Too large before authentication"));
 }
