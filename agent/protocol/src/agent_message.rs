@@ -1,6 +1,5 @@
 //! Pure: everything an agent may say, read from text and written to it.
 
-use alloc::borrow::Cow;
 use alloc::boxed::Box;
 use alloc::string::{String, ToString as _};
 
@@ -8,6 +7,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
 use crate::answer::Answer;
+use crate::envelope::Envelope;
 use crate::error::DecodeError;
 use crate::event::ContainerEvent;
 use crate::heartbeat::{Heartbeat, Trouble};
@@ -40,22 +40,6 @@ pub enum AgentMessage {
         /// The message's type, or event name, cut.
         kind: Text<64>,
     },
-}
-
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, default, deserialize_with = "lenient::name")]
-    r#type: Option<Cow<'a, str>>,
-    #[serde(borrow, default, deserialize_with = "lenient::name")]
-    command: Option<Cow<'a, str>>,
-    #[serde(borrow, default, deserialize_with = "lenient::name")]
-    id: Option<Cow<'a, str>>,
-    #[serde(borrow, default, deserialize_with = "lenient::name")]
-    correlation_id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    payload: Option<&'a RawValue>,
-    #[serde(borrow, default)]
-    stats: Option<&'a RawValue>,
 }
 
 impl AgentMessage {

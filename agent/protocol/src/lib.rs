@@ -11,6 +11,7 @@ extern crate alloc;
 pub mod agent_message;
 pub mod answer;
 pub mod auth;
+mod envelope;
 pub mod error;
 pub mod event;
 pub mod heartbeat;

@@ -1,13 +1,12 @@
 //! Pure: everything a server may say after the registration was answered, read from text and written to it.
 
-use alloc::borrow::Cow;
 use alloc::string::String;
 
-use serde::{Deserialize, Serialize};
-use serde_json::value::RawValue;
+use serde::Serialize;
 
 use crate::agent_message::to_json;
 use crate::answer::AnswerForm;
+use crate::envelope::Envelope;
 use crate::error::DecodeError;
 use crate::ids::CallId;
 use crate::lenient;
@@ -47,20 +46,6 @@ pub enum ServerMessage {
         /// The message's type, cut.
         kind: Text<64>,
     },
-}
-
-#[derive(Deserialize)]
-struct Envelope<'a> {
-    #[serde(borrow, default, deserialize_with = "lenient::name")]
-    r#type: Option<Cow<'a, str>>,
-    #[serde(borrow, default, deserialize_with = "lenient::name")]
-    command: Option<Cow<'a, str>>,
-    #[serde(borrow, default, deserialize_with = "lenient::name")]
-    id: Option<Cow<'a, str>>,
-    #[serde(borrow, default, deserialize_with = "lenient::name")]
-    correlation_id: Option<Cow<'a, str>>,
-    #[serde(borrow, default)]
-    payload: Option<&'a RawValue>,
 }
 
 impl ServerMessage {
