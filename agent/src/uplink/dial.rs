@@ -8,12 +8,14 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
+use async_io::Timer;
 use async_tungstenite::WebSocketStream;
 use async_tungstenite::tungstenite::http::StatusCode;
 use async_tungstenite::tungstenite::protocol::WebSocketConfig;
 use async_tungstenite::tungstenite::{self, client::IntoClientRequest as _};
-use futures_lite::{AsyncRead, AsyncWrite};
+use futures_lite::{AsyncRead, AsyncWrite, FutureExt as _};
 use pilotfish_protocol::limits;
 use rustls::pki_types::ServerName;
 use smol::net::TcpStream;
@@ -23,6 +25,11 @@ use crate::config::ServerUrl;
 
 /// Read buffer of the WebSocket: commands are small.
 const READ_BUFFER_BYTES: usize = 4 * 1024;
+/// Most addresses of the server that are tried.
+const ADDRESSES: usize = 8;
+/// How long all addresses together may take to connect: less than the machine gives a dial, so that the last one gets its turn
+/// although the others (IPv6 without a way out, most often) never answer.
+const CONNECT_WAIT: Duration = Duration::from_secs(20);
 
 /// Why the WebSocket could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -164,8 +171,16 @@ impl Dialer {
             .await
             .map_err(resolve)?;
         let mut last_error = io::Error::from(io::ErrorKind::AddrNotAvailable);
-        for address in addresses {
-            match TcpStream::connect(address).await {
+        let wait = wait_for_each(addresses.len());
+        for address in addresses.into_iter().take(ADDRESSES) {
+            let late = async {
+                Timer::after(wait).await;
+                Err(io::Error::new(
+                    io::ErrorKind::TimedOut,
+                    format!("no answer within {wait:?}"),
+                ))
+            };
+            match TcpStream::connect(address).or(late).await {
                 Ok(stream) => {
                     // Messages are whole when they are handed over: nothing is gained by waiting for more.
                     if let Err(error) = stream.set_nodelay(true) {
@@ -198,6 +213,12 @@ impl Dialer {
             .await
             .map_err(tls)
     }
+}
+
+/// How long each of `addresses` may take to connect.
+fn wait_for_each(addresses: usize) -> Duration {
+    let tried = u32::try_from(addresses.clamp(1, ADDRESSES)).unwrap_or(1);
+    CONNECT_WAIT / tried
 }
 
 type TlsStream = futures_rustls::client::TlsStream<Metered>;
@@ -296,5 +317,22 @@ impl AsyncWrite for Metered {
 
     fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         Pin::new(&mut self.inner).poll_close(cx)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_address_gets_its_turn_although_the_others_never_answer() {
+        for addresses in [1, 2, 4, 8, 100] {
+            let tried = u32::try_from(addresses.min(ADDRESSES)).unwrap();
+            let wait = wait_for_each(addresses);
+            assert!(wait * tried <= CONNECT_WAIT, "{addresses}: {wait:?}");
+            // Three attempts of the kernel: after 0, 1 and 3 s, or two.
+            assert!(wait >= Duration::from_secs(2), "{addresses}: {wait:?}");
+        }
+        assert_eq!(wait_for_each(0), CONNECT_WAIT);
     }
 }
