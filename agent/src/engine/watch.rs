@@ -13,8 +13,10 @@ pub const ASK_EVERY: Duration = Duration::from_secs(15);
 pub const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// The longest wait between questions to an Engine that is down: a question that nobody answers costs next to nothing.
 pub const RETRY_MOST: Duration = Duration::from_secs(10);
-/// The shortest time between two openings of the event stream.
-const REOPEN_AFTER: Duration = Duration::from_secs(1);
+/// The shortest time between two openings of the event stream; it doubles while streams end sooner than it.
+const REOPEN_FIRST: Duration = Duration::from_secs(1);
+/// The longest time between two openings: an Engine, or a proxy before it, may refuse events for good.
+const REOPEN_MOST: Duration = Duration::from_secs(60);
 
 /// What happened.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,7 +49,8 @@ pub enum Output {
     OpenEvents,
     /// Close the event stream: nobody will answer on it.
     CloseEvents,
-    /// The Engine is up. Said once per change.
+    /// The Engine is up. Said once per change, and again when an event stream that had lasted ended and the Engine answers: where
+    /// systemd holds the socket, that is all that is seen of a restart, and another Engine may answer now.
     ReportUp,
     /// The Engine is down. Said once per change.
     ReportDown {
@@ -82,10 +85,15 @@ enum State {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Events {
-    /// Open since.
-    Open { opened_at: Instant },
+    /// Open since, and to last as long as `wait`.
+    Open { opened_at: Instant, wait: Duration },
     /// Ended; to be opened again when the question about the Engine is answered, but not before.
-    Closed { reopen_at: Instant },
+    Closed {
+        reopen_at: Instant,
+        /// How long the next stream is to last.
+        wait: Duration,
+        had_lasted: bool,
+    },
 }
 
 impl Watch {
@@ -117,7 +125,7 @@ impl Watch {
             } => Some(ask_at),
             State::Up {
                 ask_at,
-                events: Events::Closed { reopen_at },
+                events: Events::Closed { reopen_at, .. },
                 ..
             } => Some(ask_at.min(reopen_at)),
             State::Down { retry_at, .. } => Some(retry_at),
@@ -142,7 +150,10 @@ impl Watch {
                 self.state = State::Up {
                     ask_at: now + ASK_EVERY,
                     is_asked: false,
-                    events: Events::Open { opened_at: now },
+                    events: Events::Open {
+                        opened_at: now,
+                        wait: REOPEN_FIRST,
+                    },
                 };
                 self.outputs.extend([Output::ReportUp, Output::OpenEvents]);
             }
@@ -153,8 +164,18 @@ impl Watch {
             } => {
                 *ask_at = now + ASK_EVERY;
                 *is_asked = false;
-                if matches!(events, Events::Closed { reopen_at } if *reopen_at <= now) {
-                    *events = Events::Open { opened_at: now };
+                if let Events::Closed {
+                    reopen_at,
+                    wait,
+                    had_lasted,
+                } = *events
+                    && reopen_at <= now
+                {
+                    *events = Events::Open {
+                        opened_at: now,
+                        wait,
+                    };
+                    self.outputs.extend(had_lasted.then_some(Output::ReportUp));
                     self.outputs.push_back(Output::OpenEvents);
                 }
             }
@@ -196,12 +217,17 @@ impl Watch {
         let State::Up { events, .. } = &mut self.state else {
             return;
         };
-        let Events::Open { opened_at } = *events else {
+        let Events::Open { opened_at, wait } = *events else {
             return;
         };
         // A stream that lasted is opened again at once.
+        let reopen_at = now.max(opened_at + wait);
+        let had_lasted = reopen_at == now;
+        let next_wait = if had_lasted { REOPEN_FIRST } else { wait * 2 };
         *events = Events::Closed {
-            reopen_at: now.max(opened_at + REOPEN_AFTER),
+            reopen_at,
+            wait: next_wait.min(REOPEN_MOST),
+            had_lasted,
         };
         self.ask(Output::Negotiate);
     }
@@ -210,7 +236,9 @@ impl Watch {
         match &self.state {
             State::Unknown => {}
             State::Up { ask_at, events, .. } => match events {
-                Events::Closed { reopen_at } if *reopen_at <= now => self.ask(Output::Negotiate),
+                Events::Closed { reopen_at, .. } if *reopen_at <= now => {
+                    self.ask(Output::Negotiate)
+                }
                 Events::Open { .. } | Events::Closed { .. } if *ask_at <= now => {
                     self.ask(Output::Ping)
                 }
