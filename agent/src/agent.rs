@@ -30,6 +30,10 @@ const ENGINE_WAIT: Duration = Duration::from_secs(2);
 const ODD_MESSAGES: u32 = 5;
 const ODD_PERIOD: Duration = Duration::from_secs(60);
 
+/// Log lines about events that were dropped, per [`LOST_PERIOD`]: a busy container over a slow link loses some with each message.
+const LOST_LINES: u32 = 1;
+const LOST_PERIOD: Duration = Duration::from_secs(60);
+
 /// Both clocks, read at the same time.
 #[derive(Clone, Copy, Debug)]
 pub struct Now {
@@ -120,7 +124,7 @@ pub enum Action {
     Drop,
     /// Make the enrolment durable; [`Event::Kept`] follows.
     Keep {
-        /// The connection that waits for it.
+        /// The connection that brought it.
         number: ConnectionNumber,
         /// What to keep.
         enrolment: Enrolment,
@@ -155,6 +159,8 @@ pub struct Agent {
     stand_in: Option<EngineId>,
     /// For log lines that the server can cause.
     odd_messages: RateGate,
+    /// For log lines about dropped events.
+    lost_events: RateGate,
     desk: Desk<Call>,
     outbox: Outbox,
     number: ConnectionNumber,
@@ -162,6 +168,8 @@ pub struct Agent {
     dial_by: Option<Instant>,
     /// A message was handed to the network and not taken yet.
     is_sending: bool,
+    /// The connection whose enrolment is not durable yet.
+    unkept: Option<ConnectionNumber>,
     /// An enrolment waits to be tried again, because it could not be made durable.
     keep_again_at: Option<Instant>,
     actions: VecDeque<Action>,
@@ -190,10 +198,12 @@ impl Agent {
             own_container,
             stand_in: None,
             odd_messages: RateGate::new(ODD_MESSAGES, ODD_PERIOD),
+            lost_events: RateGate::new(LOST_LINES, LOST_PERIOD),
             desk: Desk::default(),
             outbox: Outbox::default(),
             number: 0,
             is_sending: false,
+            unkept: None,
             keep_again_at: None,
             actions: VecDeque::new(),
         }
@@ -221,15 +231,10 @@ impl Agent {
                     self.is_sending = false;
                 }
             }
-            Event::Kept {
-                outcome: Err(why), ..
-            } => self.not_kept(&why, now),
-            Event::Kept {
-                number,
-                outcome: Ok(()),
-            } => {
-                if number == self.number {
-                    self.drive_uplink(Input::Kept, now);
+            Event::Kept { number, outcome } => {
+                // An enrolment that a newer one took the place of does not matter any more.
+                if self.unkept == Some(number) {
+                    self.kept(outcome, now);
                 }
             }
             Event::EngineUp { id, version } => self.engine_up(id, version, now),
@@ -257,7 +262,7 @@ impl Agent {
             Event::Stop => self.drive_uplink(Input::Stop, now),
             Event::Timeout => self.timeout(now),
         }
-        self.pump();
+        self.pump(now);
     }
 
     /// Takes the next thing to do.
@@ -277,11 +282,8 @@ impl Agent {
     fn timeout(&mut self, now: Now) {
         if self.keep_again_at.is_some_and(|at| now.at >= at) {
             self.keep_again_at = None;
-            if let Some(enrolment) = self.enrolment.clone() {
-                self.actions.push_back(Action::Keep {
-                    number: self.number,
-                    enrolment,
-                });
+            if let (Some(number), Some(enrolment)) = (self.unkept, self.enrolment.clone()) {
+                self.actions.push_back(Action::Keep { number, enrolment });
             }
         }
         if self.dial_by.is_some_and(|at| now.at >= at) {
@@ -302,8 +304,15 @@ impl Agent {
     }
 
     fn engine_up(&mut self, id: EngineId, version: String, now: Now) {
-        log::info!("Engine {version} is up");
-        self.engine = Engine::Up { version };
+        let up = Engine::Up { version };
+        let is_news = self.engine != up || self.engine_id.as_ref() != Some(&id);
+        if !is_news {
+            return;
+        }
+        if let Engine::Up { version } = &up {
+            log::info!("Engine {version} is up");
+        }
+        self.engine = up;
         if let Some(known) = self.engine_id.replace(id.clone())
             && known != id
         {
@@ -342,12 +351,12 @@ impl Agent {
     }
 
     /// Hands the next message to the network when that took the last one.
-    fn pump(&mut self) {
+    fn pump(&mut self, now: Now) {
         if self.is_sending || !self.uplink.is_open() {
             return;
         }
-        let lost_events = self.outbox.take_lost_events();
-        if lost_events > 0 {
+        if self.outbox.has_lost_events() && self.lost_events.allow(now.at).is_some() {
+            let lost_events = self.outbox.take_lost_events();
             log::warn!("{lost_events} events were dropped while the link was down or slow");
         }
         if let Some(message) = self.outbox.pop() {

@@ -13,6 +13,7 @@ use async_io::Timer;
 use async_signal::{Signal, Signals};
 use futures_lite::FutureExt as _;
 use pilotfish_protocol::{AgentMessage, ContainerId, EngineId, Timestamp};
+use smol::lock::Mutex;
 use smol::{LocalExecutor, Task};
 
 use crate::agent::{Action, Agent, ConnectionNumber, Event, Now};
@@ -21,6 +22,7 @@ use crate::clock;
 use crate::command::{self, Call};
 use crate::config::Config;
 use crate::engine::{Endpoint, Engine};
+use crate::identity::addresses::interfaces::read_host_addresses;
 use crate::identity::registration::{self, Known};
 use crate::sample::host_files::HostFiles;
 use crate::sample::sampler::Sampler;
@@ -59,8 +61,8 @@ struct Shell<'a> {
     dialer: Rc<Dialer>,
     engine: Engine,
     known: Rc<RefCell<Known>>,
-    /// Taken while it is at work, and left out when it failed, to be opened anew.
-    store: Rc<RefCell<Option<Store>>>,
+    /// Locked while it is at work, so that a second write waits for the first; left out when it failed, to be opened anew.
+    store: Rc<Mutex<Option<Store>>>,
     config: Config,
     link: Option<Link>,
     sampler: Sampler,
@@ -124,7 +126,7 @@ async fn drive(
         }),
         engine: engine.clone(),
         known: Rc::clone(&known),
-        store: Rc::new(RefCell::new(Some(store))),
+        store: Rc::new(Mutex::new(Some(store))),
         config,
         link: None,
         sampler: sampler.clone(),
@@ -177,6 +179,7 @@ impl Shell<'_> {
                 ));
             }
             Action::Register { token, engine_id } => {
+                self.look_at_addresses();
                 let register = registration::register(token, engine_id, &self.known.borrow());
                 let message = AgentMessage::Register(Box::new(register));
                 self.write(Outgoing::Text(message.encode(now().wall)));
@@ -194,6 +197,14 @@ impl Shell<'_> {
             Action::Sample(is_wanted) => self.samplers = is_wanted.then(|| self.sample()),
             // The loop ends before.
             Action::Exit => {}
+        }
+    }
+
+    /// A board that booted before its network was there, or that moved to another one, has other addresses now.
+    fn look_at_addresses(&self) {
+        match read_host_addresses(self.is_in_container) {
+            Ok(addresses) => self.known.borrow_mut().addresses = addresses,
+            Err(error) => log::debug!("cannot read this host's addresses: {error}"),
         }
     }
 
@@ -228,6 +239,7 @@ impl Shell<'_> {
         let (store, events) = (Rc::clone(&self.store), self.events.clone());
         let directory = self.config.data_path.clone();
         let work = async move {
+            let mut store = store.lock().await;
             let open = store.take();
             let kept = blocking::unblock(move || {
                 let open = open.map_or_else(|| Store::open(&directory), Ok)?;
@@ -236,7 +248,7 @@ impl Shell<'_> {
             });
             let outcome = match kept.await {
                 Ok(open) => {
-                    store.replace(Some(open));
+                    *store = Some(open);
                     Ok(())
                 }
                 Err(error) => Err(Chain(&error).to_string()),

@@ -9,7 +9,7 @@ use crate::store::Enrolment;
 use crate::uplink::signals::{Input, Output};
 
 /// How long to wait before an enrolment that could not be made durable is tried again.
-const KEEP_AGAIN_AFTER: Duration = Duration::from_secs(5);
+const KEEP_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 impl Agent {
     /// Hands `input` to the link's machine and does what that gives back.
@@ -84,18 +84,35 @@ impl Agent {
             permanent_token,
         };
         if self.enrolment.as_ref() == Some(&enrolment) {
-            return self.drive_uplink(Input::Kept, now);
+            // While it is being written, or waits to be tried again, this session waits for it too.
+            if self.unkept.is_none() {
+                self.drive_uplink(Input::Kept, now);
+            }
+            return;
         }
         self.enrolment = Some(enrolment.clone());
+        self.unkept = Some(self.number);
+        self.keep_again_at = None;
         self.actions.push_back(Action::Keep {
             number: self.number,
             enrolment,
         });
     }
 
-    pub(super) fn not_kept(&mut self, why: &str, now: Now) {
-        log::error!("cannot keep the permanent token: {why}; trying again in {KEEP_AGAIN_AFTER:?}");
-        self.keep_again_at = Some(now.at + KEEP_AGAIN_AFTER);
+    /// The enrolment that was kept last is durable, or could not be made so and why.
+    pub(super) fn kept(&mut self, outcome: Result<(), String>, now: Now) {
+        match outcome {
+            Ok(()) => {
+                self.unkept = None;
+                self.drive_uplink(Input::Kept, now);
+            }
+            Err(why) => {
+                log::error!(
+                    "cannot keep the permanent token: {why}; trying again in {KEEP_AGAIN_AFTER:?}"
+                );
+                self.keep_again_at = Some(now.at + KEEP_AGAIN_AFTER);
+            }
+        }
     }
 
     fn opened(&mut self, now: Now) {

@@ -244,12 +244,77 @@ fn an_enrolment_that_cannot_be_written_is_tried_again_and_holds_the_session_back
     script.uplink(Input::Dialed);
     script.uplink(Input::Received(SUCCESS.into()));
     assert!(script.kept(Err("disk full".into())).is_empty());
-    script.now.at += Duration::from_secs(5);
+    script.now.at = script.agent.deadline().unwrap();
     let actions = script.say(Event::Timeout);
     assert!(
         matches!(&actions[..], [Action::Keep { enrolment: kept, .. }] if *kept == enrolment()),
         "{actions:?}"
     );
+}
+
+#[test]
+fn a_session_after_a_lost_one_waits_for_the_enrolment_that_is_not_durable_yet() {
+    let mut script = Script::new(None);
+    script.engine_up("E");
+    script.uplink(Input::Dialed);
+    script.uplink(Input::Received(SUCCESS.into()));
+    let first = script.agent.number;
+    script.uplink(Input::Broken {
+        why: "reset".into(),
+    });
+    script.now.at = script.agent.deadline().unwrap();
+    script.say(Event::Timeout);
+    script.uplink(Input::Dialed);
+    let actions = script.uplink(Input::Received(SUCCESS.into()));
+    assert!(actions.is_empty(), "the write is under way: {actions:?}");
+    assert!(!script.agent.uplink.is_open());
+    script.say(Event::Kept {
+        number: first,
+        outcome: Ok(()),
+    });
+    assert!(script.agent.uplink.is_open());
+}
+
+#[test]
+fn a_newer_enrolment_is_not_taken_for_durable_when_an_older_one_is() {
+    let mut script = Script::new(None);
+    script.engine_up("E");
+    script.uplink(Input::Dialed);
+    script.uplink(Input::Received(SUCCESS.into()));
+    let first = script.agent.number;
+    script.uplink(Input::Broken {
+        why: "reset".into(),
+    });
+    script.now.at = script.agent.deadline().unwrap();
+    script.say(Event::Timeout);
+    script.uplink(Input::Dialed);
+    let newer = SUCCESS.replace(r#""perm""#, r#""perm-2""#);
+    let actions = script.uplink(Input::Received(newer));
+    assert!(matches!(&actions[..], [Action::Keep { .. }]), "{actions:?}");
+    script.say(Event::Kept {
+        number: first,
+        outcome: Ok(()),
+    });
+    assert!(!script.agent.uplink.is_open());
+    script.kept(Ok(()));
+    assert!(script.agent.uplink.is_open());
+}
+
+#[test]
+fn dropped_events_are_logged_once_a_minute_however_many_messages_pass() {
+    let mut script = Script::open();
+    script.say(Event::Container(event("start")));
+    let lose_some = |script: &mut Script| {
+        for _ in 0..2000 {
+            script.say(Event::Container(event("start")));
+        }
+        script.sent();
+        script.agent.outbox.has_lost_events()
+    };
+    assert!(!lose_some(&mut script), "told");
+    assert!(lose_some(&mut script), "counted on");
+    script.now.at += LOST_PERIOD;
+    assert!(!lose_some(&mut script), "told with the next line");
 }
 
 #[test]
@@ -296,6 +361,17 @@ fn a_change_of_the_engine_is_told_at_once_and_once() {
     assert!(script.sent().is_empty());
     let actions = script.engine_up("E");
     assert!(text_sent(&actions).contains(r#""engine":"up""#));
+}
+
+#[test]
+fn an_engine_that_was_exchanged_unseen_is_told_and_one_that_is_the_same_is_not() {
+    let mut script = Script::open();
+    assert!(script.engine_up("E").is_empty());
+    let actions = script.say(Event::EngineUp {
+        id: engine_id("E"),
+        version: "30.0".into(),
+    });
+    assert!(text_sent(&actions).contains(r#""engine_version":"30.0""#));
 }
 
 #[test]

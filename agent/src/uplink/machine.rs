@@ -22,7 +22,8 @@ const DIAL_WAIT: Duration = Duration::from_secs(30);
 /// How long a close frame may take to be answered.
 const CLOSE_WAIT: Duration = Duration::from_secs(1);
 
-/// Most bytes of messages held until the enrolment is durable; what comes beyond is lost, and its sender's call runs late.
+/// Most messages, and most bytes of them, held until the enrolment is durable; what comes beyond is lost, and its sender's call runs late.
+const HELD: usize = 64;
 const HELD_BYTES: usize = 64 * 1024;
 
 /// The close reason of a server that let another connection of this agent in.
@@ -166,7 +167,7 @@ impl Uplink {
             State::Open { .. } => self.outputs.push_back(Output::Deliver(text)),
             State::Keeping { held, .. } => {
                 let held_bytes: usize = held.iter().map(String::len).sum();
-                if held_bytes + text.len() <= HELD_BYTES {
+                if held.len() < HELD && held_bytes + text.len() <= HELD_BYTES {
                     held.push(text);
                 }
             }

@@ -109,6 +109,12 @@ impl Outbox {
         self.stats = VecDeque::new();
     }
 
+    /// Whether events were lost since [`Outbox::take_lost_events`] was asked.
+    #[must_use]
+    pub fn has_lost_events(&self) -> bool {
+        self.lost_events > 0
+    }
+
     /// How many events were lost since this was last asked.
     pub fn take_lost_events(&mut self) -> u64 {
         std::mem::take(&mut self.lost_events)

@@ -112,6 +112,18 @@ fn calls_that_come_before_the_enrolment_is_durable_are_delivered_after_it() {
 }
 
 #[test]
+fn messages_without_a_byte_are_held_in_bounded_number_too() {
+    let mut script = Script::new();
+    script.say(Input::Enable);
+    script.say(Input::Dialed);
+    script.say(Input::Received(SUCCESS.to_owned()));
+    for _ in 0..=HELD {
+        script.say(Input::Received(String::new()));
+    }
+    assert_eq!(script.say(Input::Kept).len(), 1 + HELD);
+}
+
+#[test]
 fn a_registration_that_is_not_answered_within_10_seconds_is_given_up() {
     let mut script = Script::new();
     script.say(Input::Enable);
