@@ -1,6 +1,7 @@
 //! What the Engine tells about its containers: the list, one of them, their stats, logs and events.
 
 use std::collections::VecDeque;
+use std::time::Duration;
 
 use hyper::Method;
 use pilotfish_protocol::{ContainerId, ContainerListing, Timestamp};
@@ -22,6 +23,15 @@ use super::version::ApiVersion;
 const EVENT_LINE_BYTES: usize = 64 * 1024;
 /// `{"type":["container"]}`, percent-encoded.
 const ONLY_CONTAINERS: &str = "%7B%22type%22%3A%5B%22container%22%5D%7D";
+
+/// How long completing a list may take in all, so that hundreds of slow questions do not outlast the server's patience (30 s).
+const ADDITIONS_WAIT: Duration = Duration::from_secs(8);
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct Listed {
+    id: ContainerId,
+}
 
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
@@ -46,16 +56,55 @@ struct InspectedImage {
 impl Engine {
     /// Lists all containers, running or not, completed with when each was started and its image's digests.
     ///
-    /// The additions are remembered from call to call; what cannot be learned about a container that is just going is left out.
+    /// The additions are remembered from call to call; what cannot be learned about a container that is just going, or not within
+    /// [`ADDITIONS_WAIT`], is left out.
     ///
     /// # Errors
     ///
     /// [`EngineError`].
     pub async fn list_containers(&self) -> Result<Vec<ContainerListing>, EngineError> {
+        self.list_completed_within(ADDITIONS_WAIT).await
+    }
+
+    pub(super) async fn list_completed_within(
+        &self,
+        wait: Duration,
+    ) -> Result<Vec<ContainerListing>, EngineError> {
         let path = "/containers/json?all=true";
         let mut containers: Vec<ContainerListing> =
             self.read_json(Op::ListContainers, path).await?;
         let missing = self.additions().missing(&containers);
+        let asked = within(Op::ListContainers, wait, self.ask(missing)).await;
+        match asked {
+            // What was learned counts; the rest is asked with the next list.
+            Err(
+                error @ EngineError::Timeout {
+                    op: Op::ListContainers,
+                    ..
+                },
+            ) => {
+                log::debug!("list containers: not complete: {}", error.reason());
+            }
+            asked => asked?,
+        }
+        self.additions().complete(&mut containers);
+        Ok(containers)
+    }
+
+    /// The containers that run, paused ones among them, and nothing more about them.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`].
+    pub async fn running_containers(&self) -> Result<Vec<ContainerId>, EngineError> {
+        let listed: Vec<Listed> = self
+            .read_json(Op::ListContainers, "/containers/json")
+            .await?;
+        Ok(listed.into_iter().map(|container| container.id).collect())
+    }
+
+    /// Learns what is `missing`, one after the other.
+    async fn ask(&self, missing: Vec<Missing>) -> Result<(), EngineError> {
         for missing in missing {
             let asked = match missing {
                 Missing::Start(id) => self
@@ -73,8 +122,7 @@ impl Engine {
                 Ok(()) => {}
             }
         }
-        self.additions().complete(&mut containers);
-        Ok(containers)
+        Ok(())
     }
 
     /// Reads a container's inspect object as the Engine gives it, but for the values of its environment variables.

@@ -8,6 +8,9 @@ use super::op::Op;
 use super::version::ApiVersion;
 use crate::chain::Chain;
 
+/// What to do about a socket that may not be opened.
+const NO_RIGHT: &str = "; put the agent's user into the group that owns the socket (most often \"docker\": SupplementaryGroups= or usermod -aG; in a container --group-add with the group's number)";
+
 /// Why a request to the Engine failed.
 #[derive(Debug, thiserror::Error)]
 pub enum EngineError {
@@ -100,7 +103,13 @@ impl EngineError {
         if let Self::Status { message, .. } = self {
             return message.clone();
         }
-        Chain(self).to_string()
+        let mut reason = Chain(self).to_string();
+        if let Self::Connect { source, .. } = self
+            && source.kind() == io::ErrorKind::PermissionDenied
+        {
+            reason.push_str(NO_RIGHT);
+        }
+        reason
     }
 
     /// Reads the Engine's answer to a request it refused. `body` holds `{"message": …}` (Engine API, `ErrorResponse`) or plain text.
@@ -183,5 +192,8 @@ mod tests {
             reason,
             "cannot open Engine socket /run/docker.sock: connection refused"
         );
+        let reason = connect(io::ErrorKind::PermissionDenied).reason();
+        let expected = "cannot open Engine socket /run/docker.sock: permission denied; put the agent's user into the group";
+        assert!(reason.starts_with(expected), "{reason}");
     }
 }

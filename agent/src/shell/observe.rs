@@ -55,10 +55,26 @@ pub(super) async fn engine(
     let pass_on = async {
         // The Engine came up and has not said yet what it is.
         let mut is_unknown = false;
+        let mut has_complained = false;
         loop {
             if is_unknown {
-                is_unknown = !learn(&engine, &known, &events).await;
-                refresh(&engine, &sampler).await;
+                match learn(&engine, &known, &events).await {
+                    Ok(()) => {
+                        (is_unknown, has_complained) = (false, false);
+                        refresh(&engine, &sampler).await;
+                    }
+                    // A proxy before the Engine may refuse this for good: without the answer nobody is told that the Engine is up.
+                    Err(error) if !has_complained && !error.is_unreachable() => {
+                        has_complained = true;
+                        log::warn!(
+                            "Engine does not say what it is: {}; asking again every {FACTS_AGAIN_AFTER:?}",
+                            error.reason()
+                        );
+                    }
+                    Err(error) => {
+                        log::debug!("Engine does not say what it is: {}", error.reason());
+                    }
+                }
             }
             let told = async { news.recv().await.ok() };
             let ask_again = async {
@@ -72,7 +88,7 @@ pub(super) async fn engine(
             match told.or(ask_again).await {
                 Some(EngineNews::Up) => is_unknown = true,
                 Some(EngineNews::Down { why }) => {
-                    is_unknown = false;
+                    (is_unknown, has_complained) = (false, false);
                     sampler.keep_only(std::iter::empty());
                     tell(&events, Event::EngineDown { why }).await;
                 }
@@ -87,22 +103,25 @@ pub(super) async fn engine(
     follow::follow(&engine, &sender).or(pass_on).await;
 }
 
-/// Asks the Engine what it is and tells the loop. Returns whether it answered.
-async fn learn(engine: &Engine, known: &RefCell<Known>, events: &Sender<Event>) -> bool {
-    let asked = async {
-        let facts = engine.facts().await?;
-        Ok::<_, EngineError>((facts, engine.bridge_created_at().await?))
-    };
-    let (facts, bridge_created_at) = match asked.await {
-        Ok(answers) => answers,
+/// Asks the Engine what it is and tells the loop.
+async fn learn(
+    engine: &Engine,
+    known: &RefCell<Known>,
+    events: &Sender<Event>,
+) -> Result<(), EngineError> {
+    let facts = engine.facts().await?;
+    let bridge_created_at = match engine.bridge_created_at().await {
+        Ok(at) => at,
+        Err(error) if error.is_unreachable() => return Err(error),
+        // Nothing depends on it.
         Err(error) => {
-            log::debug!("Engine does not say what it is: {}", error.reason());
-            return false;
+            log::debug!("no age of the bridge network: {}", error.reason());
+            None
         }
     };
     let Some(id) = facts.id.clone() else {
         log::error!("Engine has no id: without one no agent can be registered");
-        return true;
+        return Ok(());
     };
     let version = facts.server_version.clone();
     {
@@ -111,7 +130,7 @@ async fn learn(engine: &Engine, known: &RefCell<Known>, events: &Sender<Event>) 
         known.bridge_created_at = bridge_created_at;
     }
     tell(events, Event::EngineUp { id, version }).await;
-    true
+    Ok(())
 }
 
 /// Takes samples of host and containers, for as long as it is polled.
@@ -144,13 +163,8 @@ pub(super) async fn samples(
 
 /// Tells the sampler which containers run; those it missed the start of as well.
 async fn refresh(engine: &Engine, sampler: &Sampler) {
-    match engine.list_containers().await {
-        Ok(containers) => {
-            let running = containers
-                .iter()
-                .filter(|container| container.state == "running");
-            sampler.keep_only(running.map(|container| &container.id));
-        }
+    match engine.running_containers().await {
+        Ok(running) => sampler.keep_only(running.iter()),
         Err(error) => log::debug!("no list of containers to sample: {}", error.reason()),
     }
 }

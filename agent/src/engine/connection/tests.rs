@@ -233,6 +233,28 @@ fn a_list_is_completed_once_and_a_container_that_went_meanwhile_stays_in_it() {
 }
 
 #[test]
+fn a_list_that_takes_too_long_to_complete_is_told_as_it_is() {
+    let list = r#"[{"Id":"aaaaaaaaaaaa","ImageID":"sha256:1","State":"running"}]"#;
+    // The third connection is taken, and its answer waited for.
+    let answers = [ok(VERSION), ok(list), ok("{}")];
+    let (containers, _) = play(&answers, async |engine: &Engine| {
+        engine.list_completed_within(Duration::ZERO).await.unwrap()
+    });
+    assert_eq!(containers.len(), 1);
+    assert_eq!(containers[0].started_at, None);
+}
+
+#[test]
+fn which_containers_run_takes_one_question() {
+    let list = r#"[{"Id":"aaaaaaaaaaaa","ImageID":"sha256:1","State":"running"}]"#;
+    let (running, requests) = play(&[ok(VERSION), ok(list)], async |engine: &Engine| {
+        engine.running_containers().await.unwrap()
+    });
+    assert_eq!(running[0].as_str(), "aaaaaaaaaaaa");
+    assert_eq!(requests[1..], ["GET /v1.41/containers/json HTTP/1.1"]);
+}
+
+#[test]
 fn events_come_one_by_one_and_the_end_of_the_stream_is_told() {
     let id = "a".repeat(64);
     let line = |action: &str| {
