@@ -75,6 +75,8 @@ pub enum Event {
         /// Its version.
         version: String,
     },
+    /// The Engine told which containers may be the agent's own, where what the agent sees by itself may point at another one.
+    OwnContainers(Vec<ContainerId>),
     /// The Engine is down.
     EngineDown {
         /// Why, for a person.
@@ -154,7 +156,8 @@ pub struct Agent {
     /// The Engine to register for: the enrolled one until another one answers.
     engine_id: Option<EngineId>,
     engine: Engine,
-    own_container: Option<ContainerId>,
+    /// The container the agent runs in; more than one when it may be either.
+    own_containers: Vec<ContainerId>,
     /// The id to register with when no Engine is heard.
     stand_in: Option<EngineId>,
     /// For log lines that the server can cause.
@@ -195,7 +198,7 @@ impl Agent {
             enrolment,
             engine_id,
             engine: Engine::Unknown,
-            own_container,
+            own_containers: own_container.into_iter().collect(),
             stand_in: None,
             odd_messages: RateGate::new(ODD_MESSAGES, ODD_PERIOD),
             lost_events: RateGate::new(LOST_LINES, LOST_PERIOD),
@@ -239,6 +242,7 @@ impl Agent {
             }
             Event::EngineUp { id, version } => self.engine_up(id, version, now),
             Event::EngineDown { why } => self.engine_down(why, now),
+            Event::OwnContainers(own) => self.own_containers = own,
             Event::Container(event) => {
                 self.outbox
                     .push_event(AgentMessage::ContainerEvent(event).encode(now.wall));

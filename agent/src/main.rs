@@ -88,9 +88,9 @@ fn set_up(config: Config) -> Result<Setup, ExitCode> {
         })?,
         None => smol::block_on(Endpoint::find()),
     };
-    let own_container = surroundings::own_container().map(|own| own.id);
-    if let Some(id) = &own_container {
-        log::info!("running in container {}", id.short());
+    let own_container = surroundings::own_container();
+    if let Some(own) = &own_container {
+        log::info!("running in container {}", own.id.short());
     }
     let addresses = read_host_addresses(own_container.is_some()).unwrap_or_else(|error| {
         log::warn!("cannot read this host's addresses: {error}");

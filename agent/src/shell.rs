@@ -12,7 +12,7 @@ use async_channel::{Receiver, Sender};
 use async_io::Timer;
 use async_signal::{Signal, Signals};
 use futures_lite::FutureExt as _;
-use pilotfish_protocol::{AgentMessage, ContainerId, EngineId, Timestamp};
+use pilotfish_protocol::{AgentMessage, EngineId, Timestamp};
 use smol::lock::Mutex;
 use smol::{LocalExecutor, Task};
 
@@ -23,6 +23,7 @@ use crate::command::{self, Call};
 use crate::config::Config;
 use crate::engine::{Endpoint, Engine};
 use crate::identity::addresses::interfaces::read_host_addresses;
+use crate::identity::container_id::OwnContainer;
 use crate::identity::registration::{self, Known};
 use crate::sample::host_files::HostFiles;
 use crate::sample::sampler::Sampler;
@@ -47,7 +48,7 @@ pub struct Setup {
     /// What is stored of an earlier enrolment.
     pub enrolment: Option<Enrolment>,
     /// The container this agent runs in.
-    pub own_container: Option<ContainerId>,
+    pub own_container: Option<OwnContainer>,
     /// What is known of the host before the Engine says anything.
     pub known: Known,
     /// The Engine's socket.
@@ -105,13 +106,17 @@ async fn drive(
 
     let sampler = Sampler::new();
     let is_in_container = own_container.is_some();
+    let ambiguous_own = own_container
+        .as_ref()
+        .filter(|own| own.evidence.is_ambiguous())
+        .map(|own| own.id.clone());
     let is_engine_optional = config.engine_optional && enrolment.is_none();
 
     let mut agent = Agent::new(
         uplink(&config),
         credentials(&config, enrolment.as_ref()),
         enrolment,
-        own_container,
+        own_container.map(|own| own.id),
         now(),
     );
     if is_engine_optional {
@@ -134,7 +139,13 @@ async fn drive(
         is_in_container,
     };
     executor
-        .spawn(observe::engine(engine, sampler, known, sender.clone()))
+        .spawn(observe::engine(
+            engine,
+            sampler,
+            known,
+            ambiguous_own,
+            sender.clone(),
+        ))
         .detach();
     executor.spawn(observe::signals(signals, sender)).detach();
 

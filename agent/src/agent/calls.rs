@@ -14,7 +14,7 @@ impl Agent {
             Ok(ServerMessage::Operation { id, operation }) => {
                 let (verb, container) = (operation.kind.action(), operation.container_id.short());
                 log::debug!("server asks: {verb} {container}");
-                match guard::refusal(&operation, self.own_container.as_ref()) {
+                match guard::refusal(&operation, &self.own_containers) {
                     Some(failure) => self.answer_failed(AnswerForm::Flat, id, failure, now),
                     None => self.admit(id, Work::Operation(operation), now),
                 }

@@ -466,6 +466,19 @@ fn the_agents_own_container_is_not_stopped_killed_or_removed() {
 }
 
 #[test]
+fn the_container_that_the_engine_tells_to_be_the_agents_own_is_guarded_instead() {
+    let mut script = Script::open();
+    let own = ContainerId::new("cccccccccccc").unwrap();
+    script.say(Event::OwnContainers(vec![own]));
+    let actions = script.operation(1, "stop", "cccccccccccc");
+    assert!(text_sent(&actions).contains("permission_denied"));
+    assert!(matches!(
+        script.operation(2, "stop", OWN)[..],
+        [Action::Run(_)]
+    ));
+}
+
+#[test]
 fn unusable_calls_are_answered_and_messages_without_an_id_are_not() {
     let mut script = Script::open();
     let actions = script.receive(r#"{"type":"command","command":"fly","id":"1"}"#);

@@ -2,10 +2,13 @@
 
 use pilotfish_protocol::{ContainerId, Failure, FailureKind, Operation, OperationKind};
 
-/// Tells why `operation` is refused; `None` when it may go on. `own` is the container this agent runs in, if any.
+/// Tells why `operation` is refused; `None` when it may go on. `own` is the container this agent runs in, if any; more than one when it
+/// may be either.
 #[must_use]
-pub fn refusal(operation: &Operation, own: Option<&ContainerId>) -> Option<Failure> {
-    let is_own = own.is_some_and(|own| own.is_same_container(&operation.container_id));
+pub fn refusal(operation: &Operation, own: &[ContainerId]) -> Option<Failure> {
+    let is_own = own
+        .iter()
+        .any(|own| own.is_same_container(&operation.container_id));
     let is_harmful = match operation.kind {
         OperationKind::Stop { .. }
         | OperationKind::Restart { .. }
@@ -37,11 +40,11 @@ mod tests {
         let own = ContainerId::new(OWN).unwrap();
         let operation = Operation { container_id, kind };
         assert_eq!(
-            refusal(&operation, Some(&own)).is_some(),
+            refusal(&operation, &[own]).is_some(),
             is_refused,
             "{operation:?}"
         );
-        assert_eq!(refusal(&operation, None), None);
+        assert_eq!(refusal(&operation, &[]), None);
     }
 
     #[test]

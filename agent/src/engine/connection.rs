@@ -189,6 +189,12 @@ impl Engine {
         self.shared.heard.replace(Some(heard));
     }
 
+    /// Where the Engine is.
+    #[must_use]
+    pub fn endpoint(&self) -> &Endpoint {
+        &self.shared.endpoint
+    }
+
     /// What completes the container list. Not to be held across an await.
     pub(super) fn additions(&self) -> RefMut<'_, Additions> {
         self.shared.additions.borrow_mut()

@@ -18,6 +18,7 @@ use super::logs::{LogReader, LogText};
 use super::op::Op;
 use super::path::Encoded;
 use super::version::ApiVersion;
+use crate::identity::container_id::Neighbour;
 
 /// Longest line of the event stream that is read; a longer one is skipped and counted.
 const EVENT_LINE_BYTES: usize = 64 * 1024;
@@ -31,6 +32,30 @@ const ADDITIONS_WAIT: Duration = Duration::from_secs(8);
 #[serde(rename_all = "PascalCase")]
 struct Listed {
     id: ContainerId,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListedNeighbour {
+    id: ContainerId,
+    #[serde(default)]
+    host_config: ListedHostConfig,
+    #[serde(default)]
+    mounts: Option<Vec<ListedMount>>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListedHostConfig {
+    #[serde(default)]
+    network_mode: String,
+}
+
+#[derive(Deserialize)]
+#[serde(rename_all = "PascalCase")]
+struct ListedMount {
+    #[serde(default)]
+    destination: String,
 }
 
 #[derive(Deserialize)]
@@ -101,6 +126,26 @@ impl Engine {
             .read_json(Op::ListContainers, "/containers/json")
             .await?;
         Ok(listed.into_iter().map(|container| container.id).collect())
+    }
+
+    /// The containers that run, as far as it matters which of them the agent runs in.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`].
+    pub async fn neighbours(&self) -> Result<Vec<Neighbour>, EngineError> {
+        let listed: Vec<ListedNeighbour> = self
+            .read_json(Op::ListContainers, "/containers/json")
+            .await?;
+        let neighbour = |listed: ListedNeighbour| {
+            let mounts = listed.mounts.unwrap_or_default();
+            Neighbour {
+                id: listed.id,
+                network_mode: listed.host_config.network_mode,
+                mount_points: mounts.into_iter().map(|mount| mount.destination).collect(),
+            }
+        };
+        Ok(listed.into_iter().map(neighbour).collect())
     }
 
     /// Learns what is `missing`, one after the other.

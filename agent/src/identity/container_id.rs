@@ -9,6 +9,9 @@
 //! 2. The files an Engine mounts into each container: `…/ID/hostname` on `/etc/hostname` and its like. Mount points
 //!    elsewhere are ignored: a host sees its containers' mounts too.
 //! 3. `HOSTNAME`, when it is hex *and* there are other signs of a container.
+//!
+//! Under Docker a container that shares another's network has the *other's* files and host name (`moby`: `initializeNetworking`), and
+//! nothing inside tells the two apart: then the Engine is asked who else it may be, see [`who_it_may_be`].
 
 use pilotfish_protocol::{ContainerId, limits};
 
@@ -39,10 +42,73 @@ pub struct OwnContainer {
 pub enum Evidence {
     /// The path of its cgroup: certain.
     Cgroup,
+    /// Podman's `.containerenv` mounted into it: certain.
+    PodmanMark,
     /// The Engine's own files mounted into it. A container that shares another's network under Docker has the *other's* files.
     Mounts,
     /// `HOSTNAME`, which a user may also set.
     Hostname,
+}
+
+impl Evidence {
+    /// Tells whether it may point at the container whose network is shared instead of at the agent's own.
+    pub fn is_ambiguous(self) -> bool {
+        match self {
+            Self::Cgroup | Self::PodmanMark => false,
+            Self::Mounts | Self::Hostname => true,
+        }
+    }
+}
+
+/// A container that runs beside the agent, as far as it matters whether it *is* the agent.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Neighbour {
+    /// Its id.
+    pub id: ContainerId,
+    /// `HostConfig.NetworkMode`: `container:ID` when it shares the network of ID.
+    pub network_mode: String,
+    /// Where something is mounted in it.
+    pub mount_points: Vec<String>,
+}
+
+/// The containers that may be the agent's own when ambiguous evidence found `found`: that one and those that share its network, of these
+/// only those that have the Engine's `socket` mounted, as the agent must. Never empty.
+pub fn who_it_may_be(
+    found: &ContainerId,
+    neighbours: &[Neighbour],
+    socket: &str,
+) -> Vec<ContainerId> {
+    let may_be: Vec<&Neighbour> = neighbours
+        .iter()
+        .filter(|neighbour| {
+            let shared = neighbour.network_mode.strip_prefix("container:");
+            neighbour.id.is_same_container(found)
+                || shared.is_some_and(|owner| owner.starts_with(found.as_str()))
+        })
+        .collect();
+    let with_socket = may_be
+        .iter()
+        .filter(|neighbour| neighbour.mount_points.iter().any(|at| holds(at, socket)));
+    let mut ids: Vec<ContainerId> = with_socket.map(|it| it.id.clone()).collect();
+    if ids.is_empty() {
+        ids = may_be.into_iter().map(|it| it.id.clone()).collect();
+    }
+    if ids.is_empty() {
+        ids.push(found.clone());
+    }
+    ids
+}
+
+/// Tells whether `path` is at or below the mount point `at`. `/var/run` is the same as `/run` in most images.
+fn holds(at: &str, path: &str) -> bool {
+    let short = |path: &str| -> String {
+        let is_var_run = path.starts_with("/var/run/") || path == "/var/run";
+        let from = if is_var_run { "/var".len() } else { 0 };
+        path[from..].trim_end_matches('/').to_owned()
+    };
+    let (at, path) = (short(at), short(path));
+    path.strip_prefix(&at)
+        .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
 }
 
 impl OwnContainer {
@@ -50,7 +116,7 @@ impl OwnContainer {
     pub fn find(surroundings: &Surroundings<'_>) -> Option<Self> {
         let found = in_cgroup(surroundings.cgroup)
             .map(|id| (id, Evidence::Cgroup))
-            .or_else(|| in_mountinfo(surroundings.mountinfo).map(|id| (id, Evidence::Mounts)))
+            .or_else(|| in_mountinfo(surroundings.mountinfo))
             .or_else(|| {
                 let hostname = surroundings.hostname?.as_bytes();
                 (surroundings.has_container_mark).then_some((hostname, Evidence::Hostname))
@@ -81,14 +147,18 @@ fn id_of_cgroup(segment: &[u8]) -> Option<&[u8]> {
 
 /// The id in the mounts by which an Engine gives a container its files. Podman's `.containerenv` and the host name are a
 /// container's own even when it shares another's network, so they go first.
-fn in_mountinfo(mountinfo: &[u8]) -> Option<&[u8]> {
-    const FILES: [(&[u8], &[u8]); 4] = [
-        (b"/run/.containerenv", b".containerenv"),
-        (b"/etc/hostname", b"hostname"),
-        (b"/etc/hosts", b"hosts"),
-        (b"/etc/resolv.conf", b"resolv.conf"),
+fn in_mountinfo(mountinfo: &[u8]) -> Option<(&[u8], Evidence)> {
+    const FILES: [(&[u8], &[u8], Evidence); 4] = [
+        (
+            b"/run/.containerenv",
+            b".containerenv",
+            Evidence::PodmanMark,
+        ),
+        (b"/etc/hostname", b"hostname", Evidence::Mounts),
+        (b"/etc/hosts", b"hosts", Evidence::Mounts),
+        (b"/etc/resolv.conf", b"resolv.conf", Evidence::Mounts),
     ];
-    FILES.iter().find_map(|(mount_point, file)| {
+    FILES.iter().find_map(|(mount_point, file, evidence)| {
         lines(mountinfo).find_map(|line| {
             // mount id, parent id, major:minor, root, mount point, …
             let mut fields = line.split(|&b| b == b' ').skip(3);
@@ -96,6 +166,7 @@ fn in_mountinfo(mountinfo: &[u8]) -> Option<&[u8]> {
             (fields.next()? == *mount_point)
                 .then(|| id_of_root(root, file))
                 .flatten()
+                .map(|id| (id, *evidence))
         })
     })
 }

@@ -8,11 +8,13 @@ use async_channel::Sender;
 use async_io::Timer;
 use async_signal::Signals;
 use futures_lite::{FutureExt as _, StreamExt as _};
+use pilotfish_protocol::ContainerId;
 
 use crate::agent::Event;
 use crate::clock;
 use crate::engine::follow::{self, EngineNews};
-use crate::engine::{Engine, EngineError};
+use crate::engine::{Endpoint, Engine, EngineError};
+use crate::identity::container_id::who_it_may_be;
 use crate::identity::registration::Known;
 use crate::sample::host::HostMeter;
 use crate::sample::host_files::HostFiles;
@@ -49,6 +51,7 @@ pub(super) async fn engine(
     engine: Engine,
     sampler: Sampler,
     known: Rc<RefCell<Known>>,
+    ambiguous_own: Option<ContainerId>,
     events: Sender<Event>,
 ) {
     let (sender, news) = async_channel::bounded(NEWS);
@@ -62,6 +65,9 @@ pub(super) async fn engine(
                     Ok(()) => {
                         (is_unknown, has_complained) = (false, false);
                         refresh(&engine, &sampler).await;
+                        if let Some(found) = &ambiguous_own {
+                            settle_own(&engine, found, &events).await;
+                        }
                     }
                     // A proxy before the Engine may refuse this for good: without the answer nobody is told that the Engine is up.
                     Err(error) if !has_complained && !error.is_unreachable() => {
@@ -101,6 +107,29 @@ pub(super) async fn engine(
         }
     };
     follow::follow(&engine, &sender).or(pass_on).await;
+}
+
+/// Asks the Engine which container the agent runs in, when what was `found` may be the one whose network it shares.
+async fn settle_own(engine: &Engine, found: &ContainerId, events: &Sender<Event>) {
+    let neighbours = match engine.neighbours().await {
+        Ok(neighbours) => neighbours,
+        Err(error) => {
+            log::debug!("guarding container {found}: {}", error.reason());
+            return;
+        }
+    };
+    let Endpoint::Unix(socket) = engine.endpoint();
+    let own = who_it_may_be(found, &neighbours, &socket.to_string_lossy());
+    let is_as_found = matches!(&own[..], [own] if own.is_same_container(found));
+    if !is_as_found {
+        let ids: Vec<&str> = own.iter().map(ContainerId::short).collect();
+        log::info!(
+            "sharing the network of container {}, running in {}",
+            found.short(),
+            ids.join(" or ")
+        );
+    }
+    tell(events, Event::OwnContainers(own)).await;
 }
 
 /// Asks the Engine what it is and tells the loop.

@@ -2,6 +2,10 @@
 
 use std::time::Duration;
 
+/// The shortest wait that `initial` and `max` can ask for: below it a server that refuses at once would be dialed thousands of times a
+/// second, with a log line each.
+const SHORTEST: Duration = Duration::from_millis(100);
+
 /// Exponential back-off with full jitter: a delay drawn evenly from 0 to `initial` · 2ⁿ, held to `max`.
 ///
 /// Full jitter spreads a fleet whose server restarted over the whole window (AWS Architecture Blog, "Exponential Backoff And Jitter").
@@ -15,13 +19,13 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Starts without failures; `seed` makes the delays repeatable.
+    /// Starts without failures; no limit is below [`SHORTEST`]; `seed` makes the delays repeatable.
     #[must_use]
     pub fn new(initial: Duration, max: Duration, seed: u64) -> Self {
         let random = fastrand::Rng::with_seed(seed);
         Self {
-            initial,
-            max,
+            initial: initial.max(SHORTEST),
+            max: max.max(SHORTEST),
             failures: 0,
             random,
         }
@@ -102,6 +106,20 @@ mod tests {
         for seed in 0..100 {
             let delay = Backoff::new(INITIAL, MAX, seed).after_replacement();
             assert!((MAX / 2..=MAX).contains(&delay), "{delay:?}");
+        }
+    }
+
+    #[test]
+    fn limits_that_ask_for_a_tight_loop_or_for_centuries_are_borne() {
+        let nano = Duration::from_nanos(1);
+        let mut backoff = Backoff::new(nano, nano, 7);
+        let sum: Duration = (0..100).map(|_| backoff.after_failure()).sum();
+        assert!(sum > SHORTEST * 40, "{sum:?}");
+        let longest = Duration::from_nanos(i64::MAX.unsigned_abs());
+        let mut backoff = Backoff::new(longest, longest, 7);
+        for _ in 0..40 {
+            assert!(backoff.after_failure() <= longest);
+            assert!(backoff.after_replacement() <= longest);
         }
     }
 

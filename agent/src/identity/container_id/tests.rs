@@ -81,7 +81,43 @@ fn the_inner_container_wins_in_docker_in_docker() {
 
 #[test]
 fn podman_is_known_by_its_own_files_even_on_a_shared_network() {
-    check(fixture!("podman-v2-private"), OWN, Evidence::Mounts);
+    check(fixture!("podman-v2-private"), OWN, Evidence::PodmanMark);
+}
+
+#[track_caller]
+fn check_may_be(neighbours: &[(&str, &str, &str)], expected: &[&str]) {
+    let neighbours: Vec<Neighbour> = neighbours
+        .iter()
+        .map(|(id, network_mode, mount_point)| Neighbour {
+            id: ContainerId::new(*id).unwrap(),
+            network_mode: (*network_mode).to_owned(),
+            mount_points: vec!["/data".to_owned(), (*mount_point).to_owned()],
+        })
+        .collect();
+    for found in [OWN, &OWN[..12]] {
+        let found = ContainerId::new(found).unwrap();
+        let ids = who_it_may_be(&found, &neighbours, "/var/run/docker.sock");
+        let ids: Vec<&str> = ids.iter().map(|id| &id.as_str()[..12]).collect();
+        let expected: Vec<&str> = expected.iter().map(|id| &id[..12]).collect();
+        assert_eq!(ids, expected);
+    }
+}
+
+#[test]
+fn of_containers_with_one_network_the_one_with_the_engines_socket_is_the_agents_own() {
+    let shared = &format!("container:{OWN}");
+    let third = &"abcd".repeat(16);
+    let alone = [(OWN, "bridge", "/run/docker.sock"), (OTHER, "bridge", "/")];
+    check_may_be(&alone, &[OWN]);
+    let vpn = (OWN, "bridge", "/gluetun");
+    let torrents = (third.as_str(), shared.as_str(), "/var/run/docker.sock.d");
+    for socket in ["/var/run/docker.sock", "/run", "/run/docker.sock"] {
+        check_may_be(&[vpn, torrents, (OTHER, shared, socket)], &[OTHER]);
+    }
+    check_may_be(&[vpn, torrents], &[OWN, third]);
+    let both = [(OWN, "bridge", "/var/run/"), (OTHER, shared, "/run")];
+    check_may_be(&both, &[OWN, OTHER]);
+    check_may_be(&[(OTHER, "bridge", "/run")], &[OWN]);
 }
 
 #[test]
