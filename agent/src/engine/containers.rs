@@ -82,7 +82,7 @@ impl Engine {
     /// Lists all containers, running or not, completed with when each was started and its image's digests.
     ///
     /// The additions are remembered from call to call; what cannot be learned about a container that is just going, or not within
-    /// [`ADDITIONS_WAIT`], is left out.
+    /// `ADDITIONS_WAIT`, is left out.
     ///
     /// # Errors
     ///

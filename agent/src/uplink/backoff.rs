@@ -19,7 +19,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// Starts without failures; no limit is below [`SHORTEST`]; `seed` makes the delays repeatable.
+    /// Starts without failures; no limit is below `SHORTEST`; `seed` makes the delays repeatable.
     #[must_use]
     pub fn new(initial: Duration, max: Duration, seed: u64) -> Self {
         let random = fastrand::Rng::with_seed(seed);
