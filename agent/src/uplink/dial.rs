@@ -103,6 +103,23 @@ impl fmt::Debug for Connection {
     }
 }
 
+#[cfg(test)]
+impl Connection {
+    /// A WebSocket over `tcp` whose handshake is taken for done.
+    pub(super) async fn shaken(tcp: TcpStream) -> Self {
+        let received_bytes = Rc::new(Cell::new(0));
+        let stream = Stream::Plain(Metered {
+            inner: tcp,
+            received_bytes: Rc::clone(&received_bytes),
+        });
+        let role = tungstenite::protocol::Role::Client;
+        Self {
+            socket: WebSocketStream::from_raw_socket(stream, role, None).await,
+            received_bytes,
+        }
+    }
+}
+
 impl Dialer {
     /// Opens the WebSocket. Has no deadline of its own; dropping the future gives up.
     ///

@@ -3,13 +3,14 @@
 //! Whatever happens is told as an [`Input`] of the machine; the machine's word comes as an [`Outgoing`].
 
 use std::cell::Cell;
+use std::fmt;
 use std::future::Future;
 use std::rc::Rc;
 use std::time::Duration;
 
 use async_channel::Receiver;
 use async_io::Timer;
-use async_tungstenite::tungstenite::error::CapacityError;
+use async_tungstenite::tungstenite::error::{CapacityError, ProtocolError};
 use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use async_tungstenite::tungstenite::{self, Bytes, Message};
@@ -29,8 +30,7 @@ const WRITE_DEADLINE: Duration = Duration::from_secs(300);
 /// Within this time a close frame must have been taken and answered.
 const CLOSE_DEADLINE: Duration = Duration::from_millis(900);
 
-/// What to write.
-#[derive(Debug)]
+/// What to write. `Debug` keeps the text to itself: a registration holds a token.
 pub enum Outgoing {
     /// A message; [`Told::Sent`] follows when the network has taken it.
     Text(String),
@@ -38,6 +38,16 @@ pub enum Outgoing {
     Ping,
     /// A close frame; nothing is written after it.
     Close(u16),
+}
+
+impl fmt::Debug for Outgoing {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Ping => f.write_str("Ping"),
+            Self::Close(code) => write!(f, "Close({code})"),
+        }
+    }
 }
 
 /// What a socket tells.
@@ -102,6 +112,16 @@ async fn read<F>(
             Next::Failed(tungstenite::Error::Utf8(_)) => Input::Rejected {
                 code: u16::from(CloseCode::Invalid),
                 why: "server sent text that is no UTF-8".to_owned(),
+            },
+            // Nobody is there to be told.
+            Next::Failed(
+                error @ tungstenite::Error::Protocol(ProtocolError::ResetWithoutClosingHandshake),
+            ) => Input::Broken {
+                why: Chain(&error).to_string(),
+            },
+            Next::Failed(tungstenite::Error::Protocol(error)) => Input::Rejected {
+                code: u16::from(CloseCode::Protocol),
+                why: format!("server broke the WebSocket protocol: {error}"),
             },
             Next::Failed(error) => Input::Broken {
                 why: Chain(&error).to_string(),
@@ -250,4 +270,72 @@ async fn close(mut sender: WebSocketSender<Stream>, code: u16) {
         std::future::pending::<()>().await;
     };
     closed.or(late(CLOSE_DEADLINE)).await;
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::RefCell;
+
+    use futures_lite::AsyncWriteExt as _;
+    use smol::net::{TcpListener, TcpStream};
+
+    use super::*;
+
+    /// What is told first of a peer that sends `bytes` and hangs up.
+    fn told_of(bytes: &[u8]) -> Input {
+        smol::block_on(async {
+            let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+            let tcp = TcpStream::connect(listener.local_addr().unwrap()).await;
+            let (mut peer, _) = listener.accept().await.unwrap();
+            peer.write_all(bytes).await.unwrap();
+            drop(peer);
+            let (_outgoing, to_write) = async_channel::bounded(1);
+            let first = RefCell::new(None);
+            let (heard, first_came) = async_channel::bounded::<()>(1);
+            let tell = |told| {
+                let is_first = first.borrow().is_none();
+                if let (Told::Input(input), true) = (told, is_first) {
+                    first.replace(Some(input));
+                    heard.close();
+                }
+                std::future::ready(())
+            };
+            let held = hold(Connection::shaken(tcp.unwrap()).await, to_write, tell);
+            let came = async { assert!(first_came.recv().await.is_err(), "only closed") };
+            came.or(held).await;
+            first.into_inner().unwrap()
+        })
+    }
+
+    #[track_caller]
+    fn check_rejected(bytes: &[u8], expected: CloseCode) {
+        match told_of(bytes) {
+            Input::Rejected { code, .. } => assert_eq!(code, u16::from(expected)),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn each_broken_rule_has_its_close_code() {
+        check_rejected(b"\x82\x01x", CloseCode::Unsupported);
+        check_rejected(b"\x81\x01\xff", CloseCode::Invalid);
+        check_rejected(b"\x83\x00", CloseCode::Protocol);
+        check_rejected(b"\x81\x81\0\0\0\0x", CloseCode::Protocol);
+        let over_cap = b"\x81\x7f\x00\x00\x00\x01\x00\x00\x00\x00";
+        check_rejected(over_cap, CloseCode::Size);
+    }
+
+    #[test]
+    fn a_peer_that_is_gone_is_not_told_anything() {
+        for bytes in [b"".as_slice(), b"\x81", b"\x81\x05abc"] {
+            let told = told_of(bytes);
+            assert!(matches!(told, Input::Broken { .. }), "{told:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_to_be_written_is_not_shown() {
+        let text = Outgoing::Text("s3cret".to_owned());
+        assert_eq!(format!("{text:?}"), "Text(6 bytes)");
+    }
 }
