@@ -309,10 +309,11 @@ mod tests {
 
     #[track_caller]
     fn check_rejected(bytes: &[u8], expected: CloseCode) {
-        match told_of(bytes) {
-            Input::Rejected { code, .. } => assert_eq!(code, u16::from(expected)),
-            other => panic!("{other:?}"),
-        }
+        let told = told_of(bytes);
+        let Input::Rejected { code, .. } = told else {
+            panic!("{told:?}");
+        };
+        assert_eq!(code, u16::from(expected));
     }
 
     #[test]
