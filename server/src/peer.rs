@@ -6,6 +6,7 @@ use std::time::Duration;
 use async_tungstenite::tungstenite::client::client;
 use async_tungstenite::tungstenite::protocol::CloseFrame;
 use async_tungstenite::tungstenite::{Error, Message, WebSocket};
+use pilotfish_protocol::HostId;
 use serde_json::{Value, json};
 
 use crate::agents::calls::uuid_v4;
@@ -83,12 +84,14 @@ impl Peer {
                 .unwrap_or_else(|| panic!("{answer}"))
                 .to_owned()
         };
-        Enrolled {
+        let enrolled = Enrolled {
             peer,
             agent_id: text("agent_id"),
             host_id: text("host_id"),
             token: text("permanent_token"),
-        }
+        };
+        linked(rig, &enrolled.host_id);
+        enrolled
     }
 
     #[track_caller]
@@ -101,10 +104,14 @@ impl Peer {
     /// Hears the next message.
     #[track_caller]
     pub(crate) fn hear(&mut self) -> Value {
+        let began = clock::now();
         loop {
             if let Message::Text(text) = self.socket.read().unwrap() {
                 return serde_json::from_str(&text).unwrap();
             }
+            // Pings come for ever.
+            let is_late = clock::now() - began > crate::rig::PATIENCE;
+            assert!(!is_late, "the server says nothing");
         }
     }
 
@@ -145,6 +152,14 @@ impl Peer {
             }
         }
     }
+}
+
+/// Waits until the agent of a host can be asked: it hears its answer a moment before that.
+#[track_caller]
+pub(crate) fn linked(rig: &Rig, host: &str) {
+    let host = HostId::new(host).unwrap();
+    let roster = &rig.app.agents.roster;
+    until("linked", || roster.find(&host).is_some());
 }
 
 /// Waits until `is_so`, asking again and again, for as long as a test is patient.

@@ -4,7 +4,7 @@ use std::thread;
 
 use serde_json::{Value, json};
 
-use crate::peer::{Enrolled, Peer, register, registration_token, until};
+use crate::peer::{Enrolled, Peer, linked, register, registration_token, until};
 use crate::rig::{Reply, Rig, Session};
 use crate::store::audit::{self, Outcome};
 
@@ -333,6 +333,7 @@ fn the_log_of_a_dockmon_agent_is_brought_in_order_and_its_inspect_masked() {
     let (peer, answer) = Peer::registered(&scene.rig, &dockmon);
     scene.peer = peer;
     scene.host = answer["host_id"].as_str().unwrap().to_owned();
+    linked(&scene.rig, &scene.host);
     let payload = json!({"action": "get_logs", "container_id": ID, "tail": 2});
     let logs = "2026-11-23T21:05:01Z second\n2026-11-23T21:05:00Z first\n";
     let answer = json!({"success": true, "logs": logs});
