@@ -48,6 +48,7 @@ pub async fn follow(engine: &Engine, news: &Sender<EngineNews>) {
     let mut watch = Watch::new();
     let mut cursor = EventCursor::new(clock::unix_ms().saturating_mul(1_000_000));
     let mut stream: Option<EventStream> = None;
+    let mut has_complained = false;
     loop {
         while let Some(output) = watch.poll_output() {
             match output {
@@ -59,8 +60,13 @@ pub async fn follow(engine: &Engine, news: &Sender<EngineNews>) {
                     // Events may have been missed for good.
                     engine.additions().clear();
                     match engine.events(&cursor.since()).await {
-                        Ok(opened) => stream = Some(opened),
+                        Ok(opened) => (stream, has_complained) = (Some(opened), false),
                         Err(error) => {
+                            // A proxy before the Engine may refuse this for good.
+                            if !has_complained && !error.is_unreachable() {
+                                has_complained = true;
+                                log::warn!("Engine refuses to tell events: {}", error.reason());
+                            }
                             log::debug!("follow events: {}", error.reason());
                             watch.handle(Input::EventsEnded, clock::now());
                         }
