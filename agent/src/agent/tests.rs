@@ -87,7 +87,7 @@ impl Script {
     }
 
     fn receive(&mut self, text: &str) -> Vec<Action> {
-        self.uplink(Input::Received(text.to_owned()))
+        self.uplink(Input::Received(text.into()))
     }
 
     fn operation(&mut self, id: u32, action: &str, container: &str) -> Vec<Action> {
@@ -289,7 +289,7 @@ fn a_newer_enrolment_is_not_taken_for_durable_when_an_older_one_is() {
     script.say(Event::Timeout);
     script.uplink(Input::Dialed);
     let newer = SUCCESS.replace(r#""perm""#, r#""perm-2""#);
-    let actions = script.uplink(Input::Received(newer));
+    let actions = script.uplink(Input::Received(newer.as_str().into()));
     assert!(matches!(&actions[..], [Action::Keep { .. }]), "{actions:?}");
     script.say(Event::Kept {
         number: first,

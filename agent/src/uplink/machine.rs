@@ -15,7 +15,7 @@ use pilotfish_protocol::{AuthAnswer, limits};
 
 use super::backoff::Backoff;
 use super::liveness::{GIVE_UP_AFTER, Liveness};
-use super::signals::{Input, Output};
+use super::signals::{Input, Message, Output};
 
 /// How long dialing may take in all: name, TCP, TLS and WebSocket handshake.
 const DIAL_WAIT: Duration = Duration::from_secs(30);
@@ -101,7 +101,7 @@ impl Uplink {
                     self.lose(why, false, now);
                 }
             }
-            Input::Received(text) => self.received(text, now),
+            Input::Received(Message(text)) => self.received(text, now),
             Input::Heard => self.heard(now),
             Input::Kept => self.kept(now),
             Input::Closed { code, reason } => self.closed(code, &reason, now),

@@ -1,8 +1,25 @@
 //! Pure: what the link's machine is told, and what it asks for.
 
+use std::fmt;
 use std::time::Duration;
 
 use pilotfish_protocol::{AuthSuccess, Refusal};
+
+/// A text message of the server. Its `Debug` shows the length only: the answer to a registration holds a token.
+#[derive(PartialEq, Eq)]
+pub struct Message(pub String);
+
+impl fmt::Debug for Message {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Message({} bytes)", self.0.len())
+    }
+}
+
+impl From<&str> for Message {
+    fn from(text: &str) -> Self {
+        Self(text.to_owned())
+    }
+}
 
 /// What happened to the link.
 #[derive(Debug)]
@@ -19,7 +36,7 @@ pub enum Input {
         why: String,
     },
     /// A text message came in.
-    Received(String),
+    Received(Message),
     /// A sign of life that is no message: a pong, a ping, bytes of a message under way.
     Heard,
     /// The enrolment of an [`Output::Keep`] is durable.
@@ -89,4 +106,15 @@ pub enum Output {
     },
     /// The link has ended for good.
     Ended,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn debug_shows_no_character_of_a_message() {
+        let input = Input::Received(r#"{"permanent_token":"s3cret"}"#.into());
+        assert_eq!(format!("{input:?}"), "Received(Message(28 bytes))");
+    }
 }

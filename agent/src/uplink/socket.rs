@@ -85,7 +85,7 @@ async fn read<F>(
     loop {
         let next = with_deadline(&mut receiver, &received_bytes, tell).await;
         let input = match next {
-            Next::Message(Message::Text(text)) => Input::Received(text.as_str().to_owned()),
+            Next::Message(Message::Text(text)) => Input::Received(text.as_str().into()),
             Next::Message(Message::Ping(_) | Message::Pong(_)) => Input::Heard,
             Next::Message(Message::Close(frame)) => {
                 let code = frame.as_ref().map(|frame| u16::from(frame.code));

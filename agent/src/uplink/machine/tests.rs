@@ -32,7 +32,7 @@ impl Script {
         let mut script = Self::new();
         script.say(Input::Enable);
         script.say(Input::Dialed);
-        script.say(Input::Received(SUCCESS.to_owned()));
+        script.say(Input::Received(SUCCESS.into()));
         let outputs = script.say(Input::Kept);
         assert_eq!(outputs, [Output::Opened]);
         script
@@ -84,7 +84,7 @@ fn the_session_opens_only_after_the_enrolment_is_durable() {
     let mut script = Script::new();
     script.say(Input::Enable);
     assert_eq!(script.say(Input::Dialed), [Output::Register]);
-    let outputs = script.say(Input::Received(SUCCESS.to_owned()));
+    let outputs = script.say(Input::Received(SUCCESS.into()));
     assert!(matches!(&outputs[..], [Output::Keep(success)] if success.agent_id.as_str() == "a"));
     assert!(!script.uplink.is_open());
     assert_eq!(script.say(Input::Kept), [Output::Opened]);
@@ -96,10 +96,10 @@ fn calls_that_come_before_the_enrolment_is_durable_are_delivered_after_it() {
     let mut script = Script::new();
     script.say(Input::Enable);
     script.say(Input::Dialed);
-    script.say(Input::Received(SUCCESS.to_owned()));
+    script.say(Input::Received(SUCCESS.into()));
     assert_eq!(script.say(Input::Received("first".into())), []);
     assert_eq!(
-        script.say(Input::Received("x".repeat(HELD_BYTES))),
+        script.say(Input::Received("x".repeat(HELD_BYTES).as_str().into())),
         [],
         "too much to hold"
     );
@@ -116,9 +116,9 @@ fn messages_without_a_byte_are_held_in_bounded_number_too() {
     let mut script = Script::new();
     script.say(Input::Enable);
     script.say(Input::Dialed);
-    script.say(Input::Received(SUCCESS.to_owned()));
+    script.say(Input::Received(SUCCESS.into()));
     for _ in 0..=HELD {
-        script.say(Input::Received(String::new()));
+        script.say(Input::Received("".into()));
     }
     assert_eq!(script.say(Input::Kept).len(), 1 + HELD);
 }
@@ -236,7 +236,7 @@ fn sessions_that_end_young_back_off_further_and_further() {
         }));
         script.pass();
         script.say(Input::Dialed);
-        script.say(Input::Received(SUCCESS.to_owned()));
+        script.say(Input::Received(SUCCESS.into()));
         script.say(Input::Kept);
     }
     assert!(
@@ -257,7 +257,7 @@ fn a_session_that_stood_for_a_minute_resets_the_back_off() {
         assert!(delay <= Duration::from_secs(1), "{delay:?}");
         script.pass();
         script.say(Input::Dialed);
-        script.say(Input::Received(SUCCESS.to_owned()));
+        script.say(Input::Received(SUCCESS.into()));
         script.say(Input::Kept);
     }
 }
