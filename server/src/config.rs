@@ -1,9 +1,11 @@
 //! The configuration: the command line and the environment, checked as a whole.
 
 use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::{fmt, fs};
 
 use futures_rustls::TlsAcceptor;
 use log::LevelFilter;
@@ -164,12 +166,16 @@ pub fn read_password(path: &Path) -> Result<Secret, PasswordFileError> {
         path: path.to_owned(),
         source,
     };
-    if fs::metadata(path).map_err(unreadable)?.len() > PASSWORD_FILE_BYTES {
+    // A pipe has no length to be asked for: what counts is what is read.
+    let file = File::open(path).map_err(unreadable)?;
+    let mut text = String::new();
+    let read = file.take(PASSWORD_FILE_BYTES + 1).read_to_string(&mut text);
+    let text = Secret::from(text);
+    if read.map_err(unreadable)? as u64 > PASSWORD_FILE_BYTES {
         return Err(PasswordFileError::Large {
             path: path.to_owned(),
         });
     }
-    let text = Secret::from(fs::read_to_string(path).map_err(unreadable)?);
     let password = text.expose().trim();
     if password.chars().count() < SHORTEST {
         return Err(PasswordFileError::Short {
@@ -305,7 +311,7 @@ mod tests {
     fn check_password(content: &str, password: Option<&str>) {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("password");
-        fs::write(&path, content).unwrap();
+        std::fs::write(&path, content).unwrap();
         let read = read_password(&path).ok();
         assert_eq!(read.as_ref().map(Secret::expose), password);
     }
@@ -319,5 +325,11 @@ mod tests {
         check_password("", None);
         check_password(&"x".repeat(5000), None);
         assert!(read_password(Path::new("/nowhere/password")).is_err());
+    }
+
+    #[test]
+    fn an_endless_password_file_is_not_read_to_its_end() {
+        let endless = read_password(Path::new("/dev/zero"));
+        assert!(matches!(endless, Err(PasswordFileError::Large { .. })));
     }
 }

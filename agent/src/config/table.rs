@@ -102,7 +102,7 @@ pub(super) const RECONNECT_MAX: Variable = plain(
 pub(super) const UPDATE_TIMEOUT: Variable = plain(
     "UPDATE_TIMEOUT",
     "120s",
-    "how long an updated container may take to become healthy",
+    "how long an updated container may take to become healthy; not used yet",
 );
 pub(super) const PROTO_VERSION: Variable = plain(
     "PROTO_VERSION",
