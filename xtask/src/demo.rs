@@ -4,7 +4,7 @@ mod engine;
 mod watch;
 
 use std::fs::{self, File};
-use std::net::{SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -86,12 +86,7 @@ fn start(binaries: &Path, directory: &Path) -> Result<Demo> {
     }
     fs::create_dir_all(directory)?;
     let engine = DemoEngine::find_or_start(&directory.join("engine"))?;
-    let server = Server::builder()
-        .binary(&binaries.join("pilotfish-server"))
-        .data(&directory.join("server"))
-        .listen(free_address())
-        .password(&password()?)
-        .start()?;
+    let server = start_server(binaries, directory)?;
     let api = server.api()?;
     let mut agent = Agent::builder()
         .binary(&binaries.join("pilotfish-agent"))
@@ -186,13 +181,19 @@ impl Demo {
     }
 }
 
-/// The demo's own port when it is free, any other when not.
-fn free_address() -> SocketAddr {
-    let fixed = SocketAddr::from(([127, 0, 0, 1], PORT));
-    match TcpListener::bind(fixed) {
-        Ok(_) => fixed,
-        Err(_) => SocketAddr::from(([127, 0, 0, 1], 0)),
-    }
+/// Starts the server on the demo's own port, or on any other when it cannot have that one. It is tried instead of asked for: a
+/// port that was free a moment ago may be somebody's now.
+fn start_server(binaries: &Path, directory: &Path) -> Result<Server> {
+    let start = |port| {
+        Server::builder()
+            .binary(&binaries.join("pilotfish-server"))
+            .data(&directory.join("server"))
+            .listen(SocketAddr::from(([127, 0, 0, 1], port)))
+            .password(&password()?)
+            .start()
+    };
+    // What is wrong with more than the port is told by the second try.
+    start(PORT).or_else(|_| start(0))
 }
 
 /// A password that nobody guesses, from the kernel's random numbers.

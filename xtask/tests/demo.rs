@@ -1,7 +1,7 @@
 //! `cargo xtask demo` from its first line to the moment when nothing of it is left.
 
 use std::fs;
-use std::net::{SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -95,5 +95,20 @@ fn ends_by_itself_after_the_time_given() -> Result<()> {
         demo.tail()
     );
     assert_eq!(left_behind(scratch.path())?, Vec::<String>::new());
+    Ok(())
+}
+
+#[test]
+fn finds_another_port_when_its_own_is_taken() -> Result<()> {
+    // The demo of another test may have it until it ends.
+    let _own_port = until("the demo's own port", DEADLINE, || {
+        Ok(TcpListener::bind("127.0.0.1:8480")?)
+    })?;
+    let scratch = Scratch::new()?;
+    let mut demo = start(&scratch, &["--for", "1"])?;
+    let status = demo.wait_exit(DEADLINE)?;
+    ensure!(status.success(), "{status}\n{}", demo.tail());
+    let page = value_of(&demo.stdout(), "Page").context("no page")?;
+    ensure!(!page.ends_with(":8480"), "{page}");
     Ok(())
 }
