@@ -10,6 +10,7 @@ use crate::answer::Answer;
 use crate::envelope::Envelope;
 use crate::error::DecodeError;
 use crate::event::ContainerEvent;
+use crate::extension::AgentExtra;
 use crate::heartbeat::{Heartbeat, Trouble};
 use crate::ids::CallId;
 use crate::lenient;
@@ -35,6 +36,8 @@ pub enum AgentMessage {
     HostStats(HostStats),
     /// Trouble for the server's event log.
     Trouble(Trouble),
+    /// A message beyond the base dialect; only in a session that agreed to it.
+    Extra(Box<AgentExtra>),
     /// A message of a kind this version does not know; the connection goes on.
     Unknown {
         /// The message's type, or event name, cut.
@@ -78,6 +81,9 @@ impl AgentMessage {
                 envelope.command.as_deref().unwrap_or_default(),
                 envelope.payload,
             ),
+            extra if AgentExtra::TYPES.contains(&extra) => {
+                Ok(Self::Extra(content("extension", text)?))
+            }
             unknown => Ok(Self::Unknown {
                 kind: Text::cut(unknown),
             }),
@@ -107,6 +113,7 @@ impl AgentMessage {
                 r#type: "error",
                 content: trouble,
             }),
+            Self::Extra(extra) => extra.encode(),
             Self::Unknown { kind } => to_json(&Tagged {
                 r#type: kind.as_str(),
                 content: &Nothing {},

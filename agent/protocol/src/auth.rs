@@ -6,6 +6,7 @@ use alloc::string::{String, ToString as _};
 use serde::{Deserialize, Deserializer, Serialize, de};
 
 use crate::error::DecodeError;
+use crate::extension::Extension;
 use crate::ids::{AgentId, HostId};
 use crate::lenient;
 use crate::limits;
@@ -26,6 +27,21 @@ pub struct AuthSuccess {
         deserialize_with = "token"
     )]
     pub permanent_token: Option<Token>,
+    /// What a Pilotfish server agrees to beyond the base dialect; of an agent that did not offer it, and from a DockMon backend: absent.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "extension"
+    )]
+    pub pilotfish: Option<Extension>,
+}
+
+/// Reads the agreed extension; one that cannot be read, or of another version, is not agreed.
+fn extension<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Extension>, D::Error> {
+    let value = Option::<&'de serde_json::value::RawValue>::deserialize(deserializer)?;
+    let extension: Option<Extension> =
+        value.and_then(|value| serde_json::from_str(value.get()).ok());
+    Ok(extension.filter(|extension| extension.version == crate::extension::VERSION))
 }
 
 /// Reads an optional token; an empty one is absent, one of another charset is an error.

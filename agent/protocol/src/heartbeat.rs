@@ -5,6 +5,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::extension::ListHash;
 use crate::ids::ContainerId;
 use crate::lenient;
 use crate::limits;
@@ -16,6 +17,8 @@ use crate::text::Text;
 pub struct Heartbeat {
     /// How the Engine is, when the agent says so (a DockMon agent does not).
     pub engine: Option<EngineState>,
+    /// The containers that this agent knows, in a session that agreed to the extension.
+    pub containers: Option<ListHash>,
 }
 
 /// Whether the Engine of an agent's host answers.
@@ -54,22 +57,42 @@ struct Fields {
         deserialize_with = "lenient::text"
     )]
     engine_error: Option<Text<{ limits::ERROR_LEN }>>,
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "hash"
+    )]
+    containers: Option<ListHash>,
+}
+
+/// Reads a hash; an odd one is unknown.
+fn hash<'de, D: serde::Deserializer<'de>>(deserializer: D) -> Result<Option<ListHash>, D::Error> {
+    let digits = lenient::name(deserializer)?;
+    Ok(digits
+        .and_then(|digits| u64::from_str_radix(&digits, 16).ok())
+        .map(ListHash))
 }
 
 impl From<Heartbeat> for Fields {
     fn from(heartbeat: Heartbeat) -> Self {
+        let containers = heartbeat.containers;
         match heartbeat.engine {
             Some(EngineState::Up { version }) => Self {
+                containers,
                 engine: Some(Text::cut("up")),
                 engine_version: version,
                 engine_error: None,
             },
             Some(EngineState::Down { why }) => Self {
+                containers,
                 engine: Some(Text::cut("down")),
                 engine_version: None,
                 engine_error: Some(why),
             },
-            None => Self::default(),
+            None => Self {
+                containers,
+                ..Self::default()
+            },
         }
     }
 }
@@ -85,7 +108,10 @@ impl From<Fields> for Heartbeat {
             }),
             Some(_) | None => None,
         };
-        Self { engine }
+        Self {
+            engine,
+            containers: fields.containers,
+        }
     }
 }
 

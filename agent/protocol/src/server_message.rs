@@ -8,6 +8,7 @@ use crate::agent_message::to_json;
 use crate::answer::AnswerForm;
 use crate::envelope::Envelope;
 use crate::error::DecodeError;
+use crate::extension::ServerExtra;
 use crate::ids::CallId;
 use crate::lenient;
 use crate::request::{Command, Operation};
@@ -30,6 +31,8 @@ pub enum ServerMessage {
         /// What to do.
         command: Command,
     },
+    /// A message beyond the base dialect; only in a session that agreed to it.
+    Extra(ServerExtra),
     /// A call that cannot be carried out as it is; it gets its answer nevertheless.
     Unusable {
         /// Names the call in its answer.
@@ -63,6 +66,13 @@ impl ServerMessage {
         let form = match kind.as_ref() {
             "container_operation" => AnswerForm::Flat,
             "command" => AnswerForm::Response,
+            extra if ServerExtra::TYPES.contains(&extra) => {
+                let extra = lenient::object(text).map_err(|source| DecodeError::Content {
+                    what: "extension",
+                    source,
+                })?;
+                return Ok(Self::Extra(extra));
+            }
             _ => return Ok(unknown()),
         };
         let id = envelope
@@ -112,6 +122,7 @@ impl ServerMessage {
                 id,
                 correlation_id: id,
             })),
+            Self::Extra(extra) => Some(extra.encode()),
             Self::Unusable { .. } | Self::Unknown { .. } => None,
         }
     }

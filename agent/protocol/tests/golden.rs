@@ -199,6 +199,7 @@ fn auth_rows() -> Vec<(&'static str, AuthAnswer)> {
                 agent_id: AgentId::new(agent_id).unwrap(),
                 host_id: HostId::new("f47ac10b-58cc-4372-a567-0e02b2c3d479").unwrap(),
                 permanent_token: Some(Token::new(agent_id).unwrap()),
+                pilotfish: None,
             }),
         ),
         (
@@ -207,6 +208,7 @@ fn auth_rows() -> Vec<(&'static str, AuthAnswer)> {
                 agent_id: AgentId::new("a-1").unwrap(),
                 host_id: HostId::new("h-1").unwrap(),
                 permanent_token: None,
+                pilotfish: None,
             }),
         ),
         ("auth_error", AuthAnswer::refuse(Refusal::TokenExpired)),
@@ -440,6 +442,7 @@ fn stats_least() -> ContainerStats {
 
 fn engine(state: EngineState) -> AgentMessage {
     AgentMessage::Heartbeat(Heartbeat {
+        containers: None,
         engine: Some(state),
     })
 }

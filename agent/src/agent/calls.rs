@@ -35,6 +35,9 @@ impl Agent {
                 };
                 self.answer_failed(form, id, Failure::new(&why, Some(kind)), now);
             }
+            Ok(ServerMessage::Extra(_)) => {
+                self.note_odd_message("not agreed to in this session", now);
+            }
             // There is nobody to answer.
             Ok(ServerMessage::Unknown { kind }) => {
                 self.note_odd_message(

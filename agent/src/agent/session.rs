@@ -61,6 +61,7 @@ impl Agent {
             agent_id,
             host_id,
             permanent_token,
+            pilotfish: _,
         } = success;
         let presented = self.credentials.token().cloned();
         let known: Option<Token> = self
@@ -161,6 +162,7 @@ impl Agent {
     pub(super) fn beat(&mut self, now: Now) {
         let heartbeat = Heartbeat {
             engine: self.engine_state(),
+            containers: None,
         };
         self.outbox
             .put_heartbeat(AgentMessage::Heartbeat(heartbeat).encode(now.wall));

@@ -234,6 +234,7 @@ async fn welcome<S>(
         agent_id: agent.id.clone(),
         host_id: host.id.clone(),
         permanent_token,
+        pilotfish: None,
     });
     if !say(&mut socket, Message::text(success.encode())).await {
         log::info!(

@@ -192,7 +192,9 @@ impl<W> Session<W> {
             AgentMessage::HostStats(stats) => Report::HostStats(stats),
             AgentMessage::Trouble(trouble) => Report::Trouble(trouble),
             // A second registration says nothing new; what is unknown is for another version.
-            AgentMessage::Register(_) | AgentMessage::Unknown { .. } => return,
+            AgentMessage::Register(_) | AgentMessage::Extra(_) | AgentMessage::Unknown { .. } => {
+                return;
+            }
         };
         if let Report::Engine(EngineState::Up { .. }) = report {
             // It may have come back with other containers.

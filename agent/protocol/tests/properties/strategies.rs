@@ -23,7 +23,10 @@ use serde_json::value::to_raw_value;
 pub(crate) fn agent_message() -> impl Strategy<Value = AgentMessage> {
     prop_oneof![
         register().prop_map(|register| AgentMessage::Register(Box::new(register))),
-        of(engine_state()).prop_map(|engine| AgentMessage::Heartbeat(Heartbeat { engine })),
+        of(engine_state()).prop_map(|engine| AgentMessage::Heartbeat(Heartbeat {
+            engine,
+            containers: None
+        })),
         response().prop_map(AgentMessage::Answer),
         operation_answer().prop_map(AgentMessage::Answer),
         container_event().prop_map(AgentMessage::ContainerEvent),
@@ -54,6 +57,7 @@ pub(crate) fn auth_answer() -> impl Strategy<Value = AuthAnswer> {
                 agent_id: AgentId::new(agent_id).unwrap(),
                 host_id: HostId::new(host_id).unwrap(),
                 permanent_token,
+                pilotfish: None,
             })
         }),
         words().prop_filter_map("no words", |error| {

@@ -1,0 +1,202 @@
+//! Pure: what an agent says beyond the base dialect.
+
+use alloc::boxed::Box;
+use alloc::string::String;
+use alloc::vec::Vec;
+
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::list_hash::ListHash;
+use crate::agent_message::to_json;
+use crate::ids::ContainerId;
+use crate::lenient;
+use crate::text::Text;
+
+/// A text message from an agent.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub enum AgentExtra {
+    /// Containers changed.
+    Containers(ListChange),
+    /// How this host is measured.
+    Collector(CollectorReport),
+    /// How often stats come from now on.
+    Cadence(Cadence),
+    /// What was sent so far today.
+    Spent(Spending),
+    /// Whether anything is missing from before this session.
+    Coverage(Coverage),
+}
+
+/// Containers that are new or other than before, and those that are gone.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub struct ListChange {
+    /// `set` is every container there is.
+    #[serde(default)]
+    pub is_full: bool,
+    /// The listings as the agent hashed them, each a [`ContainerListing`](crate::ContainerListing).
+    #[serde(default, deserialize_with = "lenient::null_as_default")]
+    pub set: Vec<Box<RawValue>>,
+    /// Containers that are no more.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "lenient::null_as_default"
+    )]
+    pub gone: Vec<ContainerId>,
+    /// What both ends hold after this change.
+    pub hash: ListHash,
+}
+
+/// How this host is measured, and why a value is missing.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct CollectorReport {
+    /// Where the containers' values come from.
+    pub containers: ContainerSource,
+    /// Why they do not come from cgroup files.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::text"
+    )]
+    pub why: Option<Text<512>>,
+    /// The Engine's cgroup driver: `systemd`, `cgroupfs`.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::text"
+    )]
+    pub cgroup_driver: Option<Text<32>>,
+    /// Values that cannot be known on this host.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "lenient::null_as_default"
+    )]
+    pub missing: Vec<Missing>,
+    /// The kernel's id of this boot.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::text"
+    )]
+    pub boot_id: Option<Text<64>>,
+    /// How long the host has been up.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::count"
+    )]
+    pub uptime_ms: Option<u64>,
+}
+
+/// Where the containers' values come from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ContainerSource {
+    /// Files of cgroup v2.
+    CgroupV2,
+    /// Files of cgroup v1.
+    CgroupV1,
+    /// The Engine, asked once per sample.
+    Engine,
+    /// Nothing: there is no Engine.
+    Nothing,
+}
+
+/// A value that cannot be known on a host.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Missing {
+    /// Of what: `container.memory`, `host.temperature` …
+    pub value: Text<64>,
+    /// Why, for a person.
+    pub why: Text<512>,
+    /// What to do about it: which line to change in which file.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::text"
+    )]
+    pub remedy: Option<Text<512>>,
+}
+
+/// How often stats come.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Cadence {
+    /// The time between two ticks.
+    pub stats_interval_ms: u64,
+    /// What the server asked for.
+    pub asked_ms: u64,
+    /// Why it is not what was asked for.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slowed: Option<Slowed>,
+}
+
+/// Why stats come more slowly than the server asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Slowed {
+    /// `STATS_INTERVAL_MIN` of the host.
+    Minimum,
+    /// Four fifths of `BYTES_PER_DAY` are spent.
+    Budget,
+}
+
+/// Bytes on the agent's socket since its day began, TLS included, TCP and IP headers not.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Spending {
+    /// `BYTES_PER_DAY`; absent: no limit.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub budget_bytes: Option<u64>,
+    /// How long the day has lasted.
+    pub since_ms: u64,
+    /// Stats frames.
+    pub stats_bytes: u64,
+    /// Events.
+    pub events_bytes: u64,
+    /// Answers to calls.
+    pub answers_bytes: u64,
+    /// Container lists and their changes.
+    pub lists_bytes: u64,
+    /// What was spooled while the link was down.
+    pub spool_bytes: u64,
+    /// Registrations, heartbeats, reports, pings, and the framing of all of it.
+    pub upkeep_bytes: u64,
+    /// Everything received.
+    pub received_bytes: u64,
+}
+
+/// What is missing from before this session.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Coverage {
+    /// Times of which nobody knows what happened to containers, by the agent's clock; absent: events are complete.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub events_gap: Option<Span>,
+    /// Events that found no room in the spool.
+    pub lost_events: u64,
+    /// Ticks that found no room in the spool.
+    pub lost_ticks: u64,
+}
+
+/// A span of time, Unix ms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Span {
+    /// Its beginning.
+    pub from_ms: u64,
+    /// Its end.
+    pub to_ms: u64,
+}
+
+impl AgentExtra {
+    /// The values of `type` that are in this enum.
+    pub(crate) const TYPES: [&str; 5] = ["containers", "collector", "cadence", "spent", "coverage"];
+
+    /// Writes the message.
+    #[must_use]
+    pub fn encode(&self) -> String {
+        to_json(self)
+    }
+}

@@ -1,0 +1,275 @@
+//! Pure: the sending end: holds what was last handed over of each slot, and writes what differs.
+
+use alloc::vec::Vec;
+
+use super::{
+    FLAG_KEYFRAME, FLAG_MORE, FRAME_BYTES, KIND, OP_ANEW, OP_ANNOUNCE, OP_RETIRE, SLOTS,
+    SUBJECT_CONTAINER, SUBJECT_FILESYSTEM, SUBJECT_HOST, SUBJECT_INTERFACE, SUBJECT_SENSOR, Slot,
+    varint,
+};
+use crate::metric::METRICS;
+use crate::reading::Reading;
+use crate::subject::{NAME_LEN, Subject};
+
+/// Room that the longest record needs: tag, op, kind, id, name, mask, values.
+const RECORD_BYTES: usize = 2 + 1 + 1 + 6 + 2 + NAME_LEN + 3 + METRICS * 10;
+
+/// Writes frames.
+///
+/// A tick: [`Encoder::take`] what was measured, [`Encoder::begin`], then [`Encoder::encode`] until nothing more follows, each frame when the
+/// network has taken the one before. Readings taken while a tick is under way belong to that tick.
+#[derive(Debug, Default)]
+pub struct Encoder {
+    slots: Vec<Entry>,
+    seq: u64,
+    /// The time of the tick written last, by the agent's clock.
+    sent_at_ms: u64,
+    /// The time of the tick under way.
+    at_ms: u64,
+    /// The next frame begins anew.
+    wants_keyframe: bool,
+    /// The slot where the next frame of the tick goes on; `None` when no tick is under way.
+    cursor: Option<usize>,
+}
+
+#[derive(Debug, Default)]
+struct Entry {
+    state: State,
+    subject: Option<Subject>,
+    now: Reading,
+    /// What the receiver has.
+    sent: Reading,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+enum State {
+    /// Nobody's.
+    #[default]
+    Free,
+    /// The receiver has not heard of it.
+    New,
+    /// The receiver knows it.
+    Live,
+    /// The receiver has not heard that it is gone.
+    Retiring,
+}
+
+impl Encoder {
+    /// An encoder for a new session: its first frame is a keyframe.
+    #[must_use]
+    pub fn new() -> Self {
+        Self {
+            wants_keyframe: true,
+            ..Self::default()
+        }
+    }
+
+    /// Makes the next frame a keyframe: another session began, or the receiver asked for one. A tick under way is given up; its readings go
+    /// with the next.
+    pub fn begin_anew(&mut self) {
+        self.wants_keyframe = true;
+        self.cursor = None;
+        for entry in &mut self.slots {
+            entry.sent = Reading::EMPTY;
+            entry.state = match entry.state {
+                State::Free | State::Retiring => {
+                    entry.subject = None;
+                    State::Free
+                }
+                State::New | State::Live => State::New,
+            };
+        }
+    }
+
+    /// Gives `subject` the lowest free slot, the host slot 0; `None` when all [`SLOTS`] are taken. The caller keeps the number, and asks once
+    /// per subject.
+    pub fn announce(&mut self, subject: Subject) -> Option<Slot> {
+        if self.slots.is_empty() {
+            self.slots.push(Entry::default());
+        }
+        let place = if subject == Subject::Host {
+            0
+        } else {
+            let free = self
+                .slots
+                .iter()
+                .skip(1)
+                .position(|entry| entry.state == State::Free);
+            free.map_or(self.slots.len(), |place| place + 1)
+        };
+        if place >= SLOTS {
+            return None;
+        }
+        if place == self.slots.len() {
+            self.slots.push(Entry::default());
+        }
+        let entry = self.slots.get_mut(place)?;
+        *entry = Entry {
+            state: State::New,
+            subject: Some(subject),
+            ..Entry::default()
+        };
+        Slot::try_from(place).ok()
+    }
+
+    /// Takes what was measured of a slot, in the place of an earlier reading that was not sent.
+    pub fn take(&mut self, slot: Slot, reading: &Reading) {
+        if let Some(entry) = self.slots.get_mut(usize::from(slot)) {
+            entry.now = *reading;
+        }
+    }
+
+    /// Ends a slot. Its number is given away again when the receiver was told.
+    pub fn retire(&mut self, slot: Slot) {
+        if let Some(entry) = self.slots.get_mut(usize::from(slot)) {
+            entry.state = match entry.state {
+                State::Live | State::Retiring => State::Retiring,
+                State::New | State::Free => State::Free,
+            };
+        }
+    }
+
+    /// Begins a tick of the time `at_ms` (the agent's clock, Unix ms, never going back).
+    pub fn begin(&mut self, at_ms: u64) {
+        self.at_ms = at_ms.max(self.sent_at_ms);
+        self.cursor = Some(0);
+    }
+
+    /// Tells whether frames of a tick are still to be written.
+    #[must_use]
+    pub fn is_under_way(&self) -> bool {
+        self.cursor.is_some()
+    }
+
+    /// Tells whether a frame written now would say anything but the time.
+    #[must_use]
+    pub fn has_news(&self) -> bool {
+        self.wants_keyframe
+            || self.slots.iter().any(|entry| match entry.state {
+                State::Free => false,
+                State::New | State::Retiring => true,
+                State::Live => entry.now != entry.sent,
+            })
+    }
+
+    /// Appends the tick's next frame to `out`; answers whether more of them follow. From here on the receiver is taken to have it.
+    pub fn encode(&mut self, out: &mut Vec<u8>) -> bool {
+        let start = out.len();
+        let is_keyframe = self.wants_keyframe;
+        out.extend([KIND, if is_keyframe { FLAG_KEYFRAME } else { 0 }]);
+        varint::put(out, self.seq);
+        self.seq = self.seq.wrapping_add(1);
+        let time = if is_keyframe {
+            self.at_ms
+        } else {
+            self.at_ms - self.sent_at_ms
+        };
+        varint::put(out, time);
+        self.sent_at_ms = self.at_ms;
+        self.wants_keyframe = false;
+        let from = self.cursor.unwrap_or(0);
+        let mut next = 0;
+        self.cursor = None;
+        for (place, entry) in self.slots.iter_mut().enumerate().skip(from) {
+            if !entry.is_news() {
+                continue;
+            }
+            if out.len() - start + RECORD_BYTES > FRAME_BYTES {
+                self.cursor = Some(place);
+                break;
+            }
+            entry.write(place - next, out);
+            next = place + 1;
+        }
+        let is_more = self.cursor.is_some();
+        if is_more && let Some(flags) = out.get_mut(start + 1) {
+            *flags |= FLAG_MORE;
+        }
+        is_more
+    }
+}
+
+impl Entry {
+    fn is_news(&self) -> bool {
+        match self.state {
+            State::Free => false,
+            State::New | State::Retiring => true,
+            State::Live => self.now != self.sent,
+        }
+    }
+
+    /// Writes the record that makes the receiver have what this end has.
+    fn write(&mut self, gap: usize, out: &mut Vec<u8>) {
+        let tag = u64::try_from(gap).unwrap_or_default() << 1;
+        match self.state {
+            State::Free => return,
+            State::Retiring => {
+                varint::put(out, tag | 1);
+                out.push(OP_RETIRE);
+                *self = Self::default();
+                return;
+            }
+            State::New => {
+                varint::put(out, tag | 1);
+                out.push(OP_ANNOUNCE);
+                if let Some(subject) = &self.subject {
+                    put_subject(out, subject);
+                }
+                self.sent = Reading::EMPTY;
+                self.state = State::Live;
+            }
+            State::Live if self.sent.known() & !self.now.known() != 0 => {
+                varint::put(out, tag | 1);
+                out.push(OP_ANEW);
+                self.sent = Reading::EMPTY;
+            }
+            State::Live => varint::put(out, tag),
+        }
+        self.put_values(out);
+    }
+
+    fn put_values(&mut self, out: &mut Vec<u8>) {
+        let changes = |bit: &u8| {
+            let now = self.now.at(*bit);
+            now.is_some() && now != self.sent.at(*bit)
+        };
+        let bits = 0..u8::try_from(METRICS).unwrap_or(u8::MAX);
+        let mask = bits
+            .clone()
+            .filter(changes)
+            .fold(0_u64, |mask, bit| mask | 1 << bit);
+        varint::put(out, mask);
+        for bit in bits.filter(|bit| mask & (1 << bit) != 0) {
+            let now = self.now.at(bit).unwrap_or_default();
+            let sent = self.sent.at(bit).unwrap_or_default();
+            varint::put_signed(out, now.wrapping_sub(sent));
+        }
+        self.sent = self.now;
+    }
+}
+
+fn put_subject(out: &mut Vec<u8>, subject: &Subject) {
+    let (kind, name) = match subject {
+        Subject::Host => (SUBJECT_HOST, ""),
+        Subject::Container { id, name } => {
+            out.push(SUBJECT_CONTAINER);
+            out.extend(id.0);
+            return put_name(out, name);
+        }
+        Subject::Interface(name) => (SUBJECT_INTERFACE, name.as_str()),
+        Subject::Filesystem(name) => (SUBJECT_FILESYSTEM, name.as_str()),
+        Subject::Sensor(name) => (SUBJECT_SENSOR, name.as_str()),
+    };
+    out.push(kind);
+    put_name(out, name);
+}
+
+/// Appends a name, cut at a character's border.
+fn put_name(out: &mut Vec<u8>, name: &str) {
+    let mut end = name.len().min(NAME_LEN);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    varint::put(out, u64::try_from(end).unwrap_or_default());
+    out.extend(&name.as_bytes()[..end]);
+}
