@@ -365,7 +365,7 @@ impl Agent {
         }
         if let Some(message) = self.outbox.pop() {
             self.is_sending = true;
-            self.actions.push_back(Action::Send(message));
+            self.actions.push_back(Action::Send(message.1));
         }
     }
 }

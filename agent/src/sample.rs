@@ -1,7 +1,9 @@
 //! Readings of the host and of its containers.
 
+pub mod base_dialect;
 pub mod container;
 pub mod host;
 pub mod host_files;
 pub mod sampler;
 pub mod schedule;
+pub mod tick;

@@ -8,4 +8,5 @@ pub mod machine;
 pub mod outbox;
 pub mod signals;
 pub mod socket;
+pub mod telemetry;
 pub mod tls;

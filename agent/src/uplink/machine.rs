@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use pilotfish_protocol::{AuthAnswer, limits};
 
 use super::backoff::Backoff;
-use super::liveness::{GIVE_UP_AFTER, Liveness};
+use super::liveness::{Liveness, Pace};
 use super::signals::{Input, Message, Output};
 
 /// How long dialing may take in all: name, TCP, TLS and WebSocket handshake.
@@ -183,8 +183,9 @@ impl Uplink {
     fn answered(&mut self, text: &str, now: Instant) {
         match AuthAnswer::decode(text) {
             Ok(AuthAnswer::Success(success)) => {
+                let pace = success.pilotfish.as_ref().map_or(Pace::BASE, Pace::agreed);
                 self.state = State::Keeping {
-                    alive: Liveness::heard(now),
+                    alive: Liveness::heard(pace, now),
                     held: Vec::new(),
                 };
                 self.outputs.push_back(Output::Keep(success));
@@ -208,7 +209,7 @@ impl Uplink {
 
     fn heard(&mut self, now: Instant) {
         if let State::Keeping { alive, .. } | State::Open { alive, .. } = &mut self.state {
-            *alive = Liveness::heard(now);
+            *alive = Liveness::heard(alive.pace, now);
         }
     }
 
@@ -219,7 +220,7 @@ impl Uplink {
         let (alive, held) = (*alive, std::mem::take(held));
         self.state = State::Open {
             alive,
-            heartbeat_at: now + limits::HEARTBEAT_EVERY,
+            heartbeat_at: now + alive.pace.heartbeat,
             proven_at: now + self.proven_after,
         };
         self.outputs.push_back(Output::Opened);
@@ -349,10 +350,11 @@ impl Uplink {
             State::Keeping { alive, .. } | State::Open { alive, .. }
                 if now >= alive.give_up_at() =>
             {
+                let give_up_after = alive.pace.give_up_after;
                 let was_open = self.is_open();
                 self.outputs.push_back(Output::Hangup { code: 1001 });
                 self.lose(
-                    format!("server not heard for {GIVE_UP_AFTER:?}"),
+                    format!("server not heard for {give_up_after:?}"),
                     was_open,
                     now,
                 );
@@ -368,7 +370,7 @@ impl Uplink {
                 self.outputs
                     .extend(alive.is_ping_due(now).then_some(Output::Ping));
                 if now >= *heartbeat_at {
-                    *heartbeat_at = now + limits::HEARTBEAT_EVERY;
+                    *heartbeat_at = now + alive.pace.heartbeat;
                     self.outputs.push_back(Output::Heartbeat);
                 }
             }

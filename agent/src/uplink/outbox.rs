@@ -1,13 +1,16 @@
-//! Pure: what waits to be sent, in three lanes, each with a limit and a stated loser.
+//! Pure: what waits to be sent, in lanes, each with a limit and a stated loser.
 //!
 //! | lane | limit | who loses |
 //! |---|---|---|
+//! | upkeep | one heartbeat, one report of each kind | the older one (latest wins) |
 //! | answers | 256 messages, 12 MB | the answer that does not fit: a short failure takes its place, beyond the count nothing |
 //! | events | 1024 messages, 512 KiB | the oldest event, counted |
-//! | stats | 1024 subjects | per subject the older sample (latest wins); beyond the limit the new subject |
+//! | lists | 64 messages, 1 MiB | all of them: the next heartbeat's hash makes the server ask for the whole list |
+//! | stats | 1024 subjects in the base dialect; the newest tick as frames | the older sample (latest wins); beyond the limit the new subject |
 //!
-//! Answers go before events, events before stats: a person waits for an answer, and a newer sample is on its way. The one
-//! heartbeat that may wait goes before all of them, since without it the server gives the agent up.
+//! Answers go before events, events before lists and stats: a person waits for an answer, and a newer sample is on its way. The one heartbeat
+//! that may wait goes before all of them, since without it the server gives the agent up. What was spooled goes when nothing else waits; it
+//! is kept where it comes from, as are frames, which are made when the network can take one ([`Telemetry`](super::telemetry::Telemetry)).
 
 use std::collections::VecDeque;
 
@@ -21,17 +24,54 @@ const ANSWER_BYTES: usize = 12 * 1000 * 1000;
 const EVENTS: usize = 1024;
 /// Most bytes of events that wait.
 const EVENT_BYTES: usize = 512 * 1024;
+/// Most list changes that wait.
+const LISTS: usize = 64;
+/// Most bytes of list changes that wait; one list alone may be larger.
+const LIST_BYTES: usize = 1024 * 1024;
 /// Most subjects of which a sample waits.
 const SUBJECTS: usize = 1024;
+
+/// What a message is for: its order, and where its bytes are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lane {
+    /// Heartbeats and reports.
+    Upkeep,
+    /// Answers to calls.
+    Answers,
+    /// What happened to containers.
+    Events,
+    /// Container lists.
+    Lists,
+    /// What was measured.
+    Stats,
+    /// What was spooled while there was no link.
+    Spool,
+}
+
+/// A report of which only the latest counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Report {
+    /// How the host is measured.
+    Collector,
+    /// How often stats come.
+    Cadence,
+    /// What is missing from before the session.
+    Coverage,
+    /// What was sent so far.
+    Spending,
+}
 
 /// The lanes between the agent and its socket.
 #[derive(Debug, Default)]
 pub struct Outbox {
     heartbeat: Option<String>,
+    reports: Vec<(Report, String)>,
     answers: VecDeque<String>,
     answer_bytes: usize,
     events: VecDeque<String>,
     event_bytes: usize,
+    lists: VecDeque<String>,
+    list_bytes: usize,
     stats: VecDeque<(String, String)>,
     /// Events that were dropped since [`Outbox::take_lost_events`] was asked.
     lost_events: u64,
@@ -67,6 +107,20 @@ impl Outbox {
         }
     }
 
+    /// Puts a change of the container list into its lane; one that is `full` takes the place of all that wait.
+    pub fn push_list(&mut self, text: String, is_full: bool) {
+        let is_too_much = self.lists.len() >= LISTS || self.list_bytes + text.len() > LIST_BYTES;
+        if is_full || (is_too_much && !self.lists.is_empty()) {
+            self.lists.clear();
+            self.list_bytes = 0;
+            if !is_full {
+                return;
+            }
+        }
+        self.list_bytes += text.len();
+        self.lists.push_back(text);
+    }
+
     /// Puts a sample of `subject` (the host, or a container's id) into its lane, in the place of an older one.
     pub fn push_stats(&mut self, subject: &str, text: String) {
         if let Some(waiting) = self
@@ -85,28 +139,50 @@ impl Outbox {
         self.heartbeat = Some(text);
     }
 
-    /// Takes the next message to send.
-    pub fn pop(&mut self) -> Option<String> {
+    /// Puts a report behind the heartbeat, in the place of an older one of its kind.
+    pub fn put_report(&mut self, report: Report, text: String) {
+        self.reports.retain(|(waiting, _)| *waiting != report);
+        self.reports.push((report, text));
+    }
+
+    /// Takes the next message to send, with its lane; stats of the base dialect come last.
+    pub fn pop(&mut self) -> Option<(Lane, String)> {
         if let Some(heartbeat) = self.heartbeat.take() {
-            return Some(heartbeat);
+            return Some((Lane::Upkeep, heartbeat));
         }
         if let Some(answer) = self.answers.pop_front() {
             self.answer_bytes -= answer.len();
-            return Some(answer);
+            return Some((Lane::Answers, answer));
+        }
+        if !self.reports.is_empty() {
+            return Some((Lane::Upkeep, self.reports.remove(0).1));
         }
         if let Some(event) = self.events.pop_front() {
             self.event_bytes -= event.len();
-            return Some(event);
+            return Some((Lane::Events, event));
         }
-        self.stats.pop_front().map(|(_, text)| text)
+        if let Some(list) = self.lists.pop_front() {
+            self.list_bytes -= list.len();
+            return Some((Lane::Lists, list));
+        }
+        let (_, stats) = self.stats.pop_front()?;
+        Some((Lane::Stats, stats))
     }
 
-    /// The session ended: its answers and samples are of no use to the next one, its events are.
+    /// The session ended: its answers, lists and samples are of no use to the next one, its events are.
     pub fn session_ended(&mut self) {
-        self.heartbeat = None;
-        self.answers = VecDeque::new();
-        self.answer_bytes = 0;
-        self.stats = VecDeque::new();
+        *self = Self {
+            events: std::mem::take(&mut self.events),
+            event_bytes: self.event_bytes,
+            lost_events: self.lost_events,
+            ..Self::default()
+        };
+    }
+
+    /// Takes the events that wait, oldest first: without a link they are kept elsewhere.
+    pub fn take_events(&mut self) -> impl Iterator<Item = String> {
+        self.event_bytes = 0;
+        std::mem::take(&mut self.events).into_iter()
     }
 
     /// Whether events were lost since [`Outbox::take_lost_events`] was asked.
@@ -132,119 +208,4 @@ fn failed_like(answer: &Answer, failure: Failure) -> Answer {
 }
 
 #[cfg(test)]
-mod tests {
-    use pilotfish_protocol::OperationDone;
-
-    use super::*;
-
-    const NOW: fn() -> Timestamp = || Timestamp::from_unix_ms(0);
-
-    #[test]
-    fn answers_go_before_events_and_events_before_stats() {
-        let mut outbox = Outbox::default();
-        outbox.push_stats("host", "stats".into());
-        outbox.push_event("event".into());
-        outbox.push_answer(&logs("1", 5), NOW());
-        assert!(outbox.pop().unwrap().contains("correlation_id"));
-        assert_eq!(outbox.pop().as_deref(), Some("event"));
-        assert_eq!(outbox.pop().as_deref(), Some("stats"));
-        assert_eq!(outbox.pop(), None);
-    }
-
-    #[test]
-    fn the_latest_sample_of_a_subject_takes_the_place_of_the_older_one() {
-        let mut outbox = Outbox::default();
-        for n in 0..3 {
-            outbox.push_stats("a", format!("a{n}"));
-            outbox.push_stats("b", format!("b{n}"));
-        }
-        assert_eq!(outbox.pop().as_deref(), Some("a2"));
-        assert_eq!(outbox.pop().as_deref(), Some("b2"));
-        assert_eq!(outbox.pop(), None);
-    }
-
-    #[test]
-    fn more_subjects_than_fit_lose_the_newest_subject() {
-        let mut outbox = Outbox::default();
-        for n in 0..=SUBJECTS {
-            outbox.push_stats(&n.to_string(), n.to_string());
-        }
-        assert_eq!(std::iter::from_fn(|| outbox.pop()).count(), SUBJECTS);
-    }
-
-    #[test]
-    fn the_oldest_events_are_lost_and_counted() {
-        let mut outbox = Outbox::default();
-        for n in 0..EVENTS + 3 {
-            outbox.push_event(n.to_string());
-        }
-        assert_eq!(outbox.take_lost_events(), 3);
-        assert_eq!(outbox.take_lost_events(), 0);
-        assert_eq!(outbox.pop().as_deref(), Some("3"));
-    }
-
-    #[test]
-    fn events_are_bounded_by_their_bytes_too() {
-        let mut outbox = Outbox::default();
-        for _ in 0..5 {
-            outbox.push_event("x".repeat(EVENT_BYTES / 4));
-        }
-        assert_eq!(outbox.take_lost_events(), 1);
-        outbox.push_event("y".repeat(EVENT_BYTES + 1));
-        assert_eq!(outbox.pop(), None, "an event over the limit is lost itself");
-    }
-
-    #[test]
-    fn one_large_answer_passes_and_the_next_becomes_a_short_failure() {
-        let mut outbox = Outbox::default();
-        outbox.push_answer(&logs("1", ANSWER_BYTES), NOW());
-        outbox.push_answer(&logs("2", 100), NOW());
-        assert!(outbox.pop().unwrap().len() > ANSWER_BYTES);
-        let second = outbox.pop().unwrap();
-        assert!(
-            second.contains(r#""correlation_id":"2","success":false"#),
-            "{second}"
-        );
-        outbox.push_answer(&logs("3", 100), NOW());
-        assert!(outbox.pop().unwrap().contains(r#""success":true"#));
-    }
-
-    #[test]
-    fn answers_are_bounded_by_their_number() {
-        let mut outbox = Outbox::default();
-        for n in 0..=ANSWERS {
-            outbox.push_answer(&logs(&n.to_string(), 1), NOW());
-        }
-        assert_eq!(std::iter::from_fn(|| outbox.pop()).count(), ANSWERS);
-    }
-
-    #[test]
-    fn a_heartbeat_goes_before_all_lanes_and_replaces_an_older_one() {
-        let mut outbox = Outbox::default();
-        outbox.push_answer(&logs("1", 5), NOW());
-        outbox.put_heartbeat("old".into());
-        outbox.put_heartbeat("new".into());
-        assert_eq!(outbox.pop().as_deref(), Some("new"));
-        assert!(outbox.pop().unwrap().contains("correlation_id"));
-    }
-
-    #[test]
-    fn only_events_outlive_the_session() {
-        let mut outbox = Outbox::default();
-        outbox.put_heartbeat("beat".into());
-        outbox.push_answer(&logs("1", 5), NOW());
-        outbox.push_event("event".into());
-        outbox.push_stats("host", "stats".into());
-        outbox.session_ended();
-        assert_eq!(outbox.pop().as_deref(), Some("event"));
-        assert_eq!(outbox.pop(), None);
-    }
-
-    fn logs(id: &str, bytes: usize) -> Answer {
-        let outcome = Ok(OperationDone::logs("x".repeat(bytes), false));
-        Answer::Operation {
-            id: CallId::new(id).unwrap(),
-            outcome,
-        }
-    }
-}
+mod tests;
