@@ -18,7 +18,6 @@
 
 pub mod decoder;
 pub mod encoder;
-mod varint;
 
 pub use decoder::{Decoded, Decoder, FrameError};
 pub use encoder::Encoder;

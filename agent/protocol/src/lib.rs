@@ -27,11 +27,13 @@ pub mod reading;
 pub mod register;
 pub mod request;
 pub mod server_message;
+pub mod spool;
 pub mod stats;
 pub mod subject;
 pub mod text;
 pub mod time;
 pub mod token;
+mod varint;
 
 pub use agent_message::AgentMessage;
 pub use answer::{Answer, AnswerForm, Failure, FailureKind, OperationDone};

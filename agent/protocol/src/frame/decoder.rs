@@ -6,11 +6,12 @@ use core::fmt;
 
 use super::{
     FLAG_KEYFRAME, FLAG_MORE, KIND, OP_ANEW, OP_ANNOUNCE, OP_RETIRE, SLOTS, SUBJECT_CONTAINER,
-    SUBJECT_FILESYSTEM, SUBJECT_HOST, SUBJECT_INTERFACE, SUBJECT_SENSOR, Slot, varint,
+    SUBJECT_FILESYSTEM, SUBJECT_HOST, SUBJECT_INTERFACE, SUBJECT_SENSOR, Slot,
 };
 use crate::metric::METRICS;
 use crate::reading::Reading;
 use crate::subject::{NAME_LEN, ShortId, Subject};
+use crate::varint;
 
 /// Reads frames. After an error nothing counts until a keyframe has come.
 #[derive(Debug, Default)]

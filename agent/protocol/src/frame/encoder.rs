@@ -5,11 +5,11 @@ use alloc::vec::Vec;
 use super::{
     FLAG_KEYFRAME, FLAG_MORE, FRAME_BYTES, KIND, OP_ANEW, OP_ANNOUNCE, OP_RETIRE, SLOTS,
     SUBJECT_CONTAINER, SUBJECT_FILESYSTEM, SUBJECT_HOST, SUBJECT_INTERFACE, SUBJECT_SENSOR, Slot,
-    varint,
 };
 use crate::metric::METRICS;
 use crate::reading::Reading;
 use crate::subject::{NAME_LEN, Subject};
+use crate::varint;
 
 /// Room that the longest record needs: tag, op, kind, id, name, mask, values.
 const RECORD_BYTES: usize = 2 + 1 + 1 + 6 + 2 + NAME_LEN + 3 + METRICS * 10;
