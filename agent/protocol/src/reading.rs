@@ -33,11 +33,7 @@ impl Reading {
 
     /// Makes a value absent.
     pub fn clear(&mut self, metric: impl Metric) {
-        let bit = metric.bit();
-        self.known &= !(1 << bit);
-        if let Some(value) = self.values.get_mut(usize::from(bit)) {
-            *value = 0;
-        }
+        self.clear_at(metric.bit());
     }
 
     /// Gives a value; `None` when it is not known.
@@ -50,6 +46,23 @@ impl Reading {
     #[must_use]
     pub fn known(&self) -> u32 {
         self.known
+    }
+
+    /// Which known values are not the same in `earlier`.
+    pub(crate) fn changed_since(&self, earlier: &Self) -> u32 {
+        let pairs = self.values.iter().zip(&earlier.values).enumerate();
+        let changed = pairs.fold(0, |mask, (bit, (now, then))| {
+            mask | u32::from(now != then) << bit
+        });
+        (changed | !earlier.known) & self.known
+    }
+
+    /// Makes the value with this bit absent.
+    pub(crate) fn clear_at(&mut self, bit: u8) {
+        if let Some(value) = self.values.get_mut(usize::from(bit)) {
+            *value = 0;
+            self.known &= !(1 << bit);
+        }
     }
 
     /// Gives the value with this bit.

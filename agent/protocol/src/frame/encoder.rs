@@ -3,28 +3,31 @@
 use alloc::vec::Vec;
 
 use super::{
-    FLAG_KEYFRAME, FLAG_MORE, FRAME_BYTES, KIND, OP_ANEW, OP_ANNOUNCE, OP_RETIRE, SLOTS,
-    SUBJECT_CONTAINER, SUBJECT_FILESYSTEM, SUBJECT_HOST, SUBJECT_INTERFACE, SUBJECT_SENSOR, Slot,
+    FLAG_KEYFRAME, FLAG_MORE, FORM_AS_BEFORE, FORM_CHANGED, FORM_SUBJECT, FORM_WITHOUT,
+    FRAME_BYTES, GAP_SHIFT, KIND, NUMBER_SHIFT, SLOTS, SUBJECT_CONTAINER, SUBJECT_FILESYSTEM,
+    SUBJECT_HOST, SUBJECT_INTERFACE, SUBJECT_NOBODY, SUBJECT_SENSOR, Slot, bits, next_number,
 };
 use crate::metric::METRICS;
 use crate::reading::Reading;
 use crate::subject::{NAME_LEN, Subject};
 use crate::varint;
 
-/// Room that the longest record needs: tag, op, kind, id, name, mask, values.
-const RECORD_BYTES: usize = 2 + 1 + 1 + 6 + 2 + NAME_LEN + 3 + METRICS * 10;
+/// Room that the longest record needs: tag, kind, id, name with its length, mask, values.
+const RECORD_BYTES: usize = 2 + 1 + 6 + 2 + NAME_LEN + 3 + METRICS * 10;
 
 /// Writes frames.
 ///
 /// A tick: [`Encoder::take`] what was measured, [`Encoder::begin`], then [`Encoder::encode`] until nothing more follows, each frame when the
-/// network has taken the one before. Readings taken while a tick is under way belong to that tick.
+/// network has taken the one before. Readings taken while a tick is under way belong to that tick as far as it is not written yet.
+/// Nothing is allocated but for a subject that is announced.
 #[derive(Debug, Default)]
 pub struct Encoder {
     slots: Vec<Entry>,
-    seq: u64,
-    /// The time of the tick written last, by the agent's clock.
+    /// The next frame's.
+    number: u8,
+    /// The time of the frame written last, by the agent's clock.
     sent_at_ms: u64,
-    /// The time of the tick under way.
+    /// The time of the tick under way, or of the last one.
     at_ms: u64,
     /// The next frame begins anew.
     wants_keyframe: bool,
@@ -37,8 +40,10 @@ struct Entry {
     state: State,
     subject: Option<Subject>,
     now: Reading,
-    /// What the receiver has.
+    /// What the receiver has; empty unless it knows the subject.
     sent: Reading,
+    /// Which values the last record had.
+    mask: u32,
 }
 
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -65,19 +70,18 @@ impl Encoder {
     }
 
     /// Makes the next frame a keyframe: another session began, or the receiver asked for one. A tick under way is given up; its readings go
-    /// with the next.
+    /// with the next one. Slots keep their numbers.
     pub fn begin_anew(&mut self) {
         self.wants_keyframe = true;
         self.cursor = None;
         for entry in &mut self.slots {
-            entry.sent = Reading::EMPTY;
-            entry.state = match entry.state {
-                State::Free | State::Retiring => {
-                    entry.subject = None;
-                    State::Free
+            match entry.state {
+                State::Free | State::Retiring => *entry = Entry::default(),
+                State::New | State::Live => {
+                    entry.state = State::New;
+                    entry.sent = Reading::EMPTY;
                 }
-                State::New | State::Live => State::New,
-            };
+            }
         }
     }
 
@@ -90,11 +94,8 @@ impl Encoder {
         let place = if subject == Subject::Host {
             0
         } else {
-            let free = self
-                .slots
-                .iter()
-                .skip(1)
-                .position(|entry| entry.state == State::Free);
+            let mut containers = self.slots.iter().skip(1);
+            let free = containers.position(|entry| entry.state == State::Free);
             free.map_or(self.slots.len(), |place| place + 1)
         };
         if place >= SLOTS {
@@ -122,17 +123,21 @@ impl Encoder {
     /// Ends a slot. Its number is given away again when the receiver was told.
     pub fn retire(&mut self, slot: Slot) {
         if let Some(entry) = self.slots.get_mut(usize::from(slot)) {
-            entry.state = match entry.state {
-                State::Live | State::Retiring => State::Retiring,
-                State::New | State::Free => State::Free,
-            };
+            match entry.state {
+                State::Live => entry.state = State::Retiring,
+                State::New => *entry = Entry::default(),
+                State::Free | State::Retiring => {}
+            }
         }
     }
 
-    /// Begins a tick of the time `at_ms` (the agent's clock, Unix ms, never going back).
+    /// Begins a tick of the time `at_ms` (the agent's clock, Unix ms, never going back). A tick under way goes on instead, so that a slow
+    /// link gets to the last slot, too.
     pub fn begin(&mut self, at_ms: u64) {
-        self.at_ms = at_ms.max(self.sent_at_ms);
-        self.cursor = Some(0);
+        if self.cursor.is_none() {
+            self.at_ms = at_ms.max(self.sent_at_ms);
+            self.cursor = Some(0);
+        }
     }
 
     /// Tells whether frames of a tick are still to be written.
@@ -144,32 +149,21 @@ impl Encoder {
     /// Tells whether a frame written now would say anything but the time.
     #[must_use]
     pub fn has_news(&self) -> bool {
-        self.wants_keyframe
-            || self.slots.iter().any(|entry| match entry.state {
-                State::Free => false,
-                State::New | State::Retiring => true,
-                State::Live => entry.now != entry.sent,
-            })
+        self.wants_keyframe || self.slots.iter().any(Entry::is_news)
     }
 
     /// Appends the tick's next frame to `out`; answers whether more of them follow. From here on the receiver is taken to have it.
     pub fn encode(&mut self, out: &mut Vec<u8>) -> bool {
         let start = out.len();
-        let is_keyframe = self.wants_keyframe;
-        out.extend([KIND, if is_keyframe { FLAG_KEYFRAME } else { 0 }]);
-        varint::put(out, self.seq);
-        self.seq = self.seq.wrapping_add(1);
-        let time = if is_keyframe {
-            self.at_ms
-        } else {
-            self.at_ms - self.sent_at_ms
-        };
-        varint::put(out, time);
+        let is_keyframe = core::mem::take(&mut self.wants_keyframe);
+        let flags = if is_keyframe { FLAG_KEYFRAME } else { 0 };
+        out.extend([KIND, flags | self.number << NUMBER_SHIFT]);
+        self.number = next_number(self.number);
+        let since = if is_keyframe { 0 } else { self.sent_at_ms };
+        varint::put(out, self.at_ms - since);
         self.sent_at_ms = self.at_ms;
-        self.wants_keyframe = false;
-        let from = self.cursor.unwrap_or(0);
+        let from = self.cursor.take().unwrap_or(0);
         let mut next = 0;
-        self.cursor = None;
         for (place, entry) in self.slots.iter_mut().enumerate().skip(from) {
             if !entry.is_news() {
                 continue;
@@ -200,51 +194,56 @@ impl Entry {
 
     /// Writes the record that makes the receiver have what this end has.
     fn write(&mut self, gap: usize, out: &mut Vec<u8>) {
-        let tag = u64::try_from(gap).unwrap_or_default() << 1;
+        let gap = u64::try_from(gap).unwrap_or_default() << GAP_SHIFT;
+        let changed = self.now.changed_since(&self.sent);
         match self.state {
             State::Free => return,
             State::Retiring => {
-                varint::put(out, tag | 1);
-                out.push(OP_RETIRE);
+                varint::put(out, gap | FORM_SUBJECT);
+                out.push(SUBJECT_NOBODY);
                 *self = Self::default();
                 return;
             }
             State::New => {
-                varint::put(out, tag | 1);
-                out.push(OP_ANNOUNCE);
+                varint::put(out, gap | FORM_SUBJECT);
                 if let Some(subject) = &self.subject {
                     put_subject(out, subject);
                 }
-                self.sent = Reading::EMPTY;
                 self.state = State::Live;
+                self.put_mask(changed, out);
             }
-            State::Live if self.sent.known() & !self.now.known() != 0 => {
-                varint::put(out, tag | 1);
-                out.push(OP_ANEW);
-                self.sent = Reading::EMPTY;
+            State::Live => {
+                let absent = self.sent.known() & !self.now.known();
+                if absent != 0 {
+                    varint::put(out, gap | FORM_WITHOUT);
+                    varint::put(out, absent.into());
+                    self.put_mask(changed, out);
+                } else if self.is_as_before(changed) {
+                    varint::put(out, gap | FORM_AS_BEFORE);
+                } else {
+                    varint::put(out, gap | FORM_CHANGED);
+                    self.put_mask(changed, out);
+                }
             }
-            State::Live => varint::put(out, tag),
         }
-        self.put_values(out);
-    }
-
-    fn put_values(&mut self, out: &mut Vec<u8>) {
-        let changes = |bit: &u8| {
-            let now = self.now.at(*bit);
-            now.is_some() && now != self.sent.at(*bit)
-        };
-        let bits = 0..u8::try_from(METRICS).unwrap_or(u8::MAX);
-        let mask = bits
-            .clone()
-            .filter(changes)
-            .fold(0_u64, |mask, bit| mask | 1 << bit);
-        varint::put(out, mask);
-        for bit in bits.filter(|bit| mask & (1 << bit) != 0) {
+        for bit in bits(self.mask) {
             let now = self.now.at(bit).unwrap_or_default();
             let sent = self.sent.at(bit).unwrap_or_default();
             varint::put_signed(out, now.wrapping_sub(sent));
         }
         self.sent = self.now;
+    }
+
+    /// Tells whether the last record's mask is cheaper than one of its own: a value that did not change then costs a byte.
+    fn is_as_before(&self, changed: u32) -> bool {
+        let unchanged = (self.mask & !changed).count_ones();
+        let mask_len = varint::len(changed.into());
+        changed & !self.mask == 0 && usize::try_from(unchanged).is_ok_and(|n| n < mask_len)
+    }
+
+    fn put_mask(&mut self, mask: u32, out: &mut Vec<u8>) {
+        varint::put(out, mask.into());
+        self.mask = mask;
     }
 }
 
@@ -270,6 +269,6 @@ fn put_name(out: &mut Vec<u8>, name: &str) {
     while !name.is_char_boundary(end) {
         end -= 1;
     }
-    varint::put(out, u64::try_from(end).unwrap_or_default());
+    varint::put_len(out, end);
     out.extend(&name.as_bytes()[..end]);
 }

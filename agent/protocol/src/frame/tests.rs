@@ -29,7 +29,7 @@ fn frame(encoder: &mut Encoder, at_ms: u64) -> Vec<u8> {
 }
 
 #[test]
-fn a_change_of_one_value_takes_three_bytes_after_the_header() {
+fn a_change_of_one_value_takes_two_bytes_after_the_header() {
     let (mut encoder, mut decoder) = (Encoder::new(), Decoder::new());
     let slot = encoder.announce(container(1)).unwrap();
     encoder.take(slot, &reading(1000));
@@ -41,7 +41,7 @@ fn a_change_of_one_value_takes_three_bytes_after_the_header() {
     );
     encoder.take(slot, &reading(1060));
     let bytes = frame(&mut encoder, 15_000);
-    assert_eq!(bytes, [1, 0, 1, 0x90, 0x4e, 2, 1, 120]);
+    assert_eq!(bytes, [1, 1 << 2, 0x90, 0x4e, 4, 120]);
     assert_eq!(decoder.decode(&bytes).unwrap().at_ms, 15_000);
     let (_, live) = decoder.slots().next().unwrap();
     assert_eq!(live.reading.get(CpuMs), Some(1060));
