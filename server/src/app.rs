@@ -13,6 +13,7 @@ use crate::executor::Executor;
 use crate::shutdown::Shutdown;
 use crate::store::Store;
 use crate::telemetry::board::Board;
+use crate::telemetry::history::History;
 
 /// The server's shared parts.
 pub struct App {
@@ -28,6 +29,8 @@ pub struct App {
     pub agents: Agents,
     /// What is known now.
     pub board: Board,
+    /// What was measured before.
+    pub history: History,
     log_ins: Mutex<Limiter>,
 }
 
@@ -41,6 +44,7 @@ impl App {
             passwords: Passwords::default(),
             agents: Agents::default(),
             board: Board::default(),
+            history: History::default(),
             log_ins: Mutex::new(Limiter::default()),
         }
     }
