@@ -9,6 +9,7 @@ pub mod config;
 pub mod engine;
 pub mod identity;
 pub mod logging;
+pub mod roll;
 pub mod sample;
 pub mod shell;
 pub mod store;

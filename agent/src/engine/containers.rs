@@ -98,7 +98,34 @@ impl Engine {
         let path = "/containers/json?all=true";
         let mut containers: Vec<ContainerListing> =
             self.read_json(Op::ListContainers, path).await?;
-        let missing = self.additions().missing(&containers);
+        self.additions().keep_only(&containers);
+        self.complete(&mut containers, wait).await?;
+        Ok(containers)
+    }
+
+    /// Lists those of these containers that there are, running or not, completed as [`Engine::list_containers`] does.
+    ///
+    /// # Errors
+    ///
+    /// [`EngineError`].
+    pub async fn list_only(
+        &self,
+        ids: &[ContainerId],
+    ) -> Result<Vec<ContainerListing>, EngineError> {
+        let filters = serde_json::json!({ "id": ids }).to_string();
+        let path = format!("/containers/json?all=true&filters={}", Encoded(&filters));
+        let mut containers: Vec<ContainerListing> =
+            self.read_json(Op::ListContainers, &path).await?;
+        self.complete(&mut containers, ADDITIONS_WAIT).await?;
+        Ok(containers)
+    }
+
+    async fn complete(
+        &self,
+        containers: &mut [ContainerListing],
+        wait: Duration,
+    ) -> Result<(), EngineError> {
+        let missing = self.additions().missing(containers);
         let asked = within(Op::ListContainers, wait, self.ask(missing)).await;
         match asked {
             // What was learned counts; the rest is asked with the next list.
@@ -112,8 +139,8 @@ impl Engine {
             }
             asked => asked?,
         }
-        self.additions().complete(&mut containers);
-        Ok(containers)
+        self.additions().complete(containers);
+        Ok(())
     }
 
     /// The containers that run, paused ones among them, and nothing more about them.
@@ -155,7 +182,7 @@ impl Engine {
                 Missing::Start(id) => self
                     .started_at(&id)
                     .await
-                    .map(|at| self.additions().started(id, at)),
+                    .map(|at| self.additions().started(&id, at)),
                 Missing::Digests(image) => {
                     let digests = self.image_digests(&image).await;
                     digests.map(|digests| self.additions().digests(image, digests))

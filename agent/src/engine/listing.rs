@@ -9,8 +9,17 @@ use pilotfish_protocol::{ContainerEvent, ContainerId, ContainerListing, Timestam
 /// Holds no more than the list read last does.
 #[derive(Debug, Default)]
 pub struct Additions {
-    started: BTreeMap<ContainerId, Option<Timestamp>>,
+    started: BTreeMap<ContainerId, Start>,
     digests: BTreeMap<String, Vec<String>>,
+}
+
+/// What is known of a container's last start.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Start {
+    /// It is being asked; an event that makes the answer untrue takes this mark away.
+    Asked,
+    /// When it was; `None`: it was never started.
+    Known(Option<Timestamp>),
 }
 
 /// Something that has to be asked to complete a list.
@@ -23,36 +32,44 @@ pub enum Missing {
 }
 
 impl Additions {
-    /// What is not known of `containers`, each named once. Forgets whatever the list does not mention.
+    /// What is not known of `containers`, each named once.
     #[must_use]
     pub fn missing(&mut self, containers: &[ContainerListing]) -> Vec<Missing> {
-        let mut before = std::mem::take(self);
         let mut images = BTreeSet::new();
         let mut missing = Vec::new();
         for container in containers {
-            match before.started.remove(&container.id) {
+            let is_known = match self.started.get(&container.id) {
                 // A start whose event has not been read yet.
-                Some(None) if container.state == "running" => {
-                    missing.push(Missing::Start(container.id.clone()));
-                }
-                Some(known) => self.started(container.id.clone(), known),
-                None => missing.push(Missing::Start(container.id.clone())),
+                Some(Start::Known(None)) => container.state != "running",
+                Some(Start::Known(Some(_))) => true,
+                Some(Start::Asked) | None => false,
+            };
+            if !is_known {
+                self.started.insert(container.id.clone(), Start::Asked);
+                missing.push(Missing::Start(container.id.clone()));
             }
             let image = container.image_id.as_str();
-            if image.is_empty() || !images.insert(image) {
-                continue;
-            }
-            match before.digests.remove(image) {
-                Some(known) => self.digests(image.to_owned(), known),
-                None => missing.push(Missing::Digests(image.to_owned())),
+            if !image.is_empty() && !self.digests.contains_key(image) && images.insert(image) {
+                missing.push(Missing::Digests(image.to_owned()));
             }
         }
         missing
     }
 
-    /// Remembers when a container was started, `None` for never.
-    pub fn started(&mut self, id: ContainerId, at: Option<Timestamp>) {
-        self.started.insert(id, at);
+    /// Forgets whatever `containers`, which are all there are, do not mention.
+    pub fn keep_only(&mut self, containers: &[ContainerListing]) {
+        let ids: BTreeSet<&ContainerId> = containers.iter().map(|c| &c.id).collect();
+        let images: BTreeSet<&str> = containers.iter().map(|c| c.image_id.as_str()).collect();
+        self.started.retain(|id, _| ids.contains(id));
+        self.digests
+            .retain(|image, _| images.contains(image.as_str()));
+    }
+
+    /// Remembers when a container was started, `None` for never, unless an event came in between.
+    pub fn started(&mut self, id: &ContainerId, at: Option<Timestamp>) {
+        if let Some(start @ Start::Asked) = self.started.get_mut(id) {
+            *start = Start::Known(at);
+        }
     }
 
     /// Remembers an image's digests.
@@ -63,7 +80,10 @@ impl Additions {
     /// Puts what is known into the list.
     pub fn complete(&self, containers: &mut [ContainerListing]) {
         for container in containers {
-            container.started_at = self.started.get(&container.id).copied().flatten();
+            container.started_at = match self.started.get(&container.id) {
+                Some(Start::Known(at)) => *at,
+                Some(Start::Asked) | None => None,
+            };
             let digests = self.digests.get(&container.image_id);
             container.repo_digests = digests.cloned().unwrap_or_default();
         }
@@ -118,8 +138,8 @@ mod tests {
             Missing::Start(b.clone()),
         ];
         assert_eq!(additions.missing(&list), expected);
-        additions.started(a.clone(), Some(at()));
-        additions.started(b.clone(), Some(at()));
+        additions.started(a, Some(at()));
+        additions.started(b, Some(at()));
         additions.digests("img".into(), vec!["x@sha256:1".into()]);
         assert_eq!(additions.missing(&list), []);
         let mut done = list;
@@ -136,14 +156,27 @@ mod tests {
         let mut additions = Additions::default();
         let asked = [Missing::Start(list[0].id.clone())];
         assert_eq!(additions.missing(&list), asked);
-        additions.started(list[0].id.clone(), None);
+        additions.started(&list[0].id, None);
         assert_eq!(additions.missing(&list), [], "never started is an answer");
         list[0].state = "running".into();
         assert_eq!(additions.missing(&list), asked);
-        additions.started(list[0].id.clone(), Some(at()));
+        additions.started(&list[0].id, Some(at()));
         additions.note(&event(&list[0], "die"));
         assert_eq!(additions.missing(&list), []);
         additions.note(&event(&list[0], "start"));
+        assert_eq!(additions.missing(&list), asked);
+    }
+
+    #[test]
+    fn an_answer_that_an_event_overtook_is_not_remembered() {
+        let list = [container('a', "", "running")];
+        let mut additions = Additions::default();
+        let asked = additions.missing(&list);
+        additions.note(&event(&list[0], "start"));
+        additions.started(&list[0].id, Some(at()));
+        let mut done = list.clone();
+        additions.complete(&mut done);
+        assert_eq!(done[0].started_at, None);
         assert_eq!(additions.missing(&list), asked);
     }
 
@@ -152,9 +185,11 @@ mod tests {
         let list = [container('a', "img", "running")];
         let mut additions = Additions::default();
         let asked = additions.missing(&list);
-        additions.started(list[0].id.clone(), Some(at()));
+        additions.started(&list[0].id, Some(at()));
         additions.digests("img".into(), Vec::new());
-        assert_eq!(additions.missing(&[]), []);
+        additions.keep_only(&list);
+        assert_eq!(additions.missing(&list), []);
+        additions.keep_only(&[]);
         assert!(additions.started.is_empty() && additions.digests.is_empty());
         assert_eq!(additions.missing(&list), asked);
     }
