@@ -2,16 +2,18 @@
 //!
 //! Sources: proc_stat(5), proc_meminfo(5), the kernel's `Documentation/ABI/testing/sysfs-class-net` and `…-net-statistics`.
 
+pub mod cpu;
+pub mod disks;
+pub mod lines;
+pub mod memory;
+pub mod network;
+pub mod pressure;
+pub mod sensors;
+
 use std::collections::BTreeMap;
 use std::time::Instant;
 
 use pilotfish_protocol::{HostStats, Percent};
-
-/// Beginnings of the names of interfaces that are not the host's own: they repeat traffic that a real one carries, or never leave the host.
-const NOT_OWN: [&str; 16] = [
-    "veth", "br-", "docker", "virbr", "vnet", "tun", "tap", "dummy", "gre", "sit", "ip6tnl",
-    "vxlan", "flannel", "cni", "cali", "weave",
-];
 
 /// What was read at one moment. A file that could not be read is empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -71,8 +73,7 @@ impl HostMeter {
 /// Tells whether an interface's traffic is the host's own: `operstate` is the text of its file, `None` when that cannot be read.
 #[must_use]
 pub fn counts(name: &str, operstate: Option<&str>) -> bool {
-    let is_own = name != "lo" && !NOT_OWN.iter().any(|prefix| name.starts_with(prefix));
-    is_own && operstate.is_none_or(|state| matches!(state.trim(), "up" | "unknown"))
+    network::is_own(name.as_bytes()) && network::is_in_use(operstate.map(str::as_bytes))
 }
 
 fn cpu_times(stat: &[u8]) -> Option<CpuTimes> {
