@@ -5,29 +5,62 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use lexopt::{Arg, Parser, ValueExt as _};
 use pilotfish_lab::{Agent, Api, Engine, Relay, Sample, Server, clock, until};
 use serde_json::Value;
 
-use crate::budget::Figure;
+use crate::budget::{Budget, Figure};
+use crate::program;
 
 /// How long the host may take to be online with its whole container list.
 const ONLINE_DEADLINE: Duration = Duration::from_secs(30);
 
 /// What is measured.
 #[derive(Debug)]
-pub(crate) struct Setup {
+struct Setup {
     /// The agent's program.
-    pub(crate) agent: PathBuf,
+    agent: PathBuf,
     /// The server's program.
-    pub(crate) server: PathBuf,
+    server: PathBuf,
     /// How many containers idle.
-    pub(crate) containers: usize,
+    containers: usize,
     /// How long it is watched.
-    pub(crate) duration: Duration,
+    duration: Duration,
+}
+
+/// Understands `--agent PATH --server PATH --budgets PATH [--containers N] [--seconds S]`.
+pub(crate) fn run(mut parser: Parser) -> Result<()> {
+    let mut paths: [Option<PathBuf>; 3] = [None, None, None];
+    let mut containers = 20;
+    let mut seconds = 30;
+    while let Some(argument) = parser.next()? {
+        match argument {
+            Arg::Long("agent") => paths[0] = Some(parser.value()?.into()),
+            Arg::Long("server") => paths[1] = Some(parser.value()?.into()),
+            Arg::Long("budgets") => paths[2] = Some(parser.value()?.into()),
+            Arg::Long("containers") => containers = parser.value()?.parse()?,
+            Arg::Long("seconds") => seconds = parser.value()?.parse()?,
+            Arg::Value(_) | Arg::Long(_) | Arg::Short(_) => {
+                return Err(argument.unexpected().into());
+            }
+        }
+    }
+    let [agent, server, budgets] = paths;
+    let budget = Budget::read(&budgets.context("--budgets is missing")?, "footprint")?;
+    let setup = Setup {
+        agent: program(agent, "--agent")?,
+        server: program(server, "--server")?,
+        containers,
+        duration: Duration::from_secs(seconds),
+    };
+    let figures = measure(&setup)?;
+    println!("\nagent over TLS, {containers} containers, {seconds} s at rest\n");
+    ensure!(budget.print(&figures), "over budget");
+    Ok(())
 }
 
 /// Starts everything, watches the agent, and answers what it cost.
-pub(crate) fn measure(setup: &Setup) -> Result<Vec<Figure>> {
+fn measure(setup: &Setup) -> Result<Vec<Figure>> {
     let engine = Engine::start()?;
     for number in 0..setup.containers {
         engine.run(&Sample::idle(&format!("idle-{number:03}")))?;

@@ -11,16 +11,18 @@ mod footprint;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
-use std::time::Duration;
 
-use anyhow::{Context as _, Result, bail, ensure};
+use anyhow::{Context as _, Result, bail};
 use lexopt::{Arg, Parser, ValueExt as _};
 
-use budget::Budget;
-use footprint::Setup;
+/// One measurement: its name, and what reads its arguments and makes it.
+type Subject = (&'static str, fn(Parser) -> Result<()>);
+
+/// Each in a file of its own.
+const SUBJECTS: &[Subject] = &[("footprint", footprint::run)];
 
 fn main() -> ExitCode {
-    match run(Parser::from_env()) {
+    match dispatch(Parser::from_env()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("pilotfish-benches: {error:#}");
@@ -29,40 +31,17 @@ fn main() -> ExitCode {
     }
 }
 
-/// Understands `footprint --agent PATH --server PATH --budgets PATH [--containers N] [--seconds S]`.
-fn run(mut parser: Parser) -> Result<()> {
-    let mut subject = None;
-    let mut paths: [Option<PathBuf>; 3] = [None, None, None];
-    let mut containers = 20;
-    let mut seconds = 30;
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Arg::Long("agent") => paths[0] = Some(parser.value()?.into()),
-            Arg::Long("server") => paths[1] = Some(parser.value()?.into()),
-            Arg::Long("budgets") => paths[2] = Some(parser.value()?.into()),
-            Arg::Long("containers") => containers = parser.value()?.parse()?,
-            Arg::Long("seconds") => seconds = parser.value()?.parse()?,
-            Arg::Value(value) if subject.is_none() => subject = Some(value.string()?),
-            Arg::Value(_) | Arg::Long(_) | Arg::Short(_) => {
-                return Err(argument.unexpected().into());
-            }
-        }
-    }
-    if subject.as_deref() != Some("footprint") {
-        bail!("there is one measurement: footprint");
-    }
-    let [agent, server, budgets] = paths;
-    let budget = Budget::read(&budgets.context("--budgets is missing")?, "footprint")?;
-    let setup = Setup {
-        agent: program(agent, "--agent")?,
-        server: program(server, "--server")?,
-        containers,
-        duration: Duration::from_secs(seconds),
+fn dispatch(mut parser: Parser) -> Result<()> {
+    let name = match parser.next()? {
+        Some(Arg::Value(name)) => name.string()?,
+        Some(other) => return Err(other.unexpected().into()),
+        None => String::new(),
     };
-    let figures = footprint::measure(&setup)?;
-    println!("\nagent over TLS, {containers} containers, {seconds} s at rest\n");
-    ensure!(budget.print(&figures), "over budget");
-    Ok(())
+    let Some((_, run)) = SUBJECTS.iter().find(|(subject, _)| *subject == name) else {
+        let names: Vec<&str> = SUBJECTS.iter().map(|(subject, _)| *subject).collect();
+        bail!("no measurement {name:?}; there are: {}", names.join(", "));
+    };
+    run(parser)
 }
 
 /// The program's whole path: it is started in a directory of its own.

@@ -1,48 +1,57 @@
-//! `cargo xtask bench footprint`: builds what ships, each program alone so that no feature of another gets in, and
-//! measures the agent against the ceilings of `benches/budgets.toml`.
+//! `cargo xtask bench SUBJECT`: builds what is measured and hands over to pilotfish-benches, which holds it against
+//! `benches/budgets.toml`.
+
+use std::ffi::OsString;
 
 use anyhow::{Result, bail};
 use lexopt::{Arg, Parser, ValueExt as _};
 
 use crate::shell::{self, cargo, target};
 
+/// Subjects that start the programs as they ship, each built alone so that no feature of another gets in.
+const ON_PROGRAMS: [&str; 1] = ["footprint"];
+/// Subjects that run the parts in the measuring program itself, built as the programs are.
+const ON_PARTS: [&str; 0] = [];
+
 pub(crate) fn run(mut parser: Parser) -> Result<()> {
-    let mut subject = None;
-    let mut passed_on = Vec::new();
-    while let Some(argument) = parser.next()? {
-        match argument {
-            Arg::Long(name @ ("containers" | "seconds")) => {
-                passed_on.push(format!("--{name}"));
-                passed_on.push(parser.value()?.parse::<u32>()?.to_string());
-            }
-            Arg::Value(value) if subject.is_none() => subject = Some(value.string()?),
-            Arg::Value(_) | Arg::Long(_) | Arg::Short(_) => {
-                return Err(argument.unexpected().into());
-            }
-        }
-    }
-    if subject.as_deref() != Some("footprint") {
-        bail!("there is one measurement: footprint");
-    }
-    for program in ["pilotfish-agent", "pilotfish-server"] {
-        shell::run(cargo().args(["build", "--profile", "dist", "-p", program]))?;
-    }
-    let built = target().join("dist");
+    let subject = match parser.next()? {
+        Some(Arg::Value(subject)) => subject.string()?,
+        Some(other) => return Err(other.unexpected().into()),
+        None => String::new(),
+    };
+    let arguments: Vec<OsString> = parser.raw_args()?.collect();
     let mut command = cargo();
-    command
-        .args([
-            "run",
-            "--quiet",
-            "-p",
-            "pilotfish-benches",
+    command.args(["run", "--quiet", "-p", "pilotfish-benches"]);
+    if ON_PROGRAMS.contains(&subject.as_str()) {
+        for program in ["pilotfish-agent", "pilotfish-server"] {
+            shell::run(cargo().args(["build", "--profile", "dist", "-p", program]))?;
+        }
+        let built = target().join("dist");
+        command
+            .args([
+                "--",
+                &subject,
+                "--budgets",
+                "benches/budgets.toml",
+                "--agent",
+            ])
+            .arg(built.join("pilotfish-agent"))
+            .arg("--server")
+            .arg(built.join("pilotfish-server"));
+    } else if ON_PARTS.contains(&subject.as_str()) {
+        command.args([
+            "--release",
             "--",
-            "footprint",
-        ])
-        .arg("--agent")
-        .arg(built.join("pilotfish-agent"))
-        .arg("--server")
-        .arg(built.join("pilotfish-server"))
-        .args(["--budgets", "benches/budgets.toml"])
-        .args(passed_on);
-    shell::run(&mut command)
+            &subject,
+            "--budgets",
+            "benches/budgets.toml",
+        ]);
+    } else {
+        let all: Vec<&str> = ON_PROGRAMS.iter().chain(&ON_PARTS).copied().collect();
+        bail!(
+            "there is no measurement {subject:?}; there are: {}",
+            all.join(", ")
+        );
+    }
+    shell::run(command.args(arguments))
 }
