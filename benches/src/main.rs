@@ -19,7 +19,11 @@ use lexopt::{Arg, Parser, ValueExt as _};
 type Subject = (&'static str, fn(Parser) -> Result<()>);
 
 /// Each in a file of its own.
-const SUBJECTS: &[Subject] = &[("footprint", footprint::run)];
+const SUBJECTS: &[Subject] = &[
+    ("footprint", footprint::footprint),
+    ("compare", footprint::compare),
+    ("growth", footprint::growth),
+];
 
 fn main() -> ExitCode {
     match dispatch(Parser::from_env()) {

@@ -1,6 +1,7 @@
 //! The real pilotfish-agent, with an environment that a test writes word by word.
 
 use std::collections::BTreeMap;
+use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus};
 use std::time::Duration;
@@ -17,6 +18,7 @@ use crate::{Engine, Scratch, Server, until};
 pub struct AgentBuilder {
     env: BTreeMap<String, String>,
     binary: Option<PathBuf>,
+    arguments: Vec<OsString>,
     data: Option<PathBuf>,
 }
 
@@ -27,6 +29,7 @@ pub struct Agent {
     program: Program,
     env: BTreeMap<String, String>,
     binary: PathBuf,
+    arguments: Vec<OsString>,
     data: PathBuf,
     scratch: Scratch,
 }
@@ -83,6 +86,13 @@ impl AgentBuilder {
         self
     }
 
+    /// Starts it with these arguments.
+    #[must_use]
+    pub fn arguments(mut self, arguments: impl IntoIterator<Item = OsString>) -> Self {
+        self.arguments = arguments.into_iter().collect();
+        self
+    }
+
     /// Starts the agent; what becomes of it is for the test to see.
     ///
     /// # Errors
@@ -95,11 +105,12 @@ impl AgentBuilder {
             .map_or_else(|| program::find("pilotfish-agent"), Ok)?;
         let data = self.data.unwrap_or_else(|| scratch.path().join("data"));
         std::fs::create_dir_all(&data)?;
-        let program = start(&binary, &self.env, &data, &scratch)?;
+        let program = start(&binary, &self.arguments, &self.env, &data, &scratch)?;
         Ok(Agent {
             program,
             env: self.env,
             binary,
+            arguments: self.arguments,
             data,
             scratch,
         })
@@ -122,7 +133,13 @@ impl Agent {
     /// It could not be ended or started.
     pub fn start_again(&mut self) -> Result<()> {
         self.program.kill()?;
-        self.program = start(&self.binary, &self.env, &self.data, &self.scratch)?;
+        self.program = start(
+            &self.binary,
+            &self.arguments,
+            &self.env,
+            &self.data,
+            &self.scratch,
+        )?;
         Ok(())
     }
 
@@ -222,12 +239,14 @@ impl Agent {
 
 fn start(
     binary: &Path,
+    arguments: &[OsString],
     env: &BTreeMap<String, String>,
     data: &Path,
     scratch: &Scratch,
 ) -> Result<Program> {
     let mut command = Command::new(binary);
     command
+        .args(arguments)
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
         .env("DATA_PATH", data)

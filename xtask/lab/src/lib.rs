@@ -26,4 +26,4 @@ pub use keeper::Scratch;
 pub use relay::Relay;
 pub use server::{Server, ServerBuilder};
 pub use stack::{Stack, shared_engine};
-pub use wait::until;
+pub use wait::{pause, until};

@@ -9,10 +9,18 @@ use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 use anyhow::{Context as _, Result};
-use rustix::net::sockopt::set_socket_linger;
+use rustix::net::sockopt::{set_socket_linger, set_socket_recv_buffer_size};
+
+use crate::wait::pause;
 
 /// How often a pump looks up from a quiet connection.
 const POLL: Duration = Duration::from_millis(20);
+/// Most bytes moved at once.
+const PIECE_BYTES: usize = 16 * 1024;
+/// Pieces per second in which a limited line moves its bytes.
+const THROTTLED_PIECES: u32 = 20;
+/// What the kernel may hold for a limited line.
+const THROTTLED_BUFFER: usize = 2 * 1024;
 
 /// A relay on a free port of 127.0.0.1.
 #[derive(Debug)]
@@ -27,6 +35,7 @@ struct Shared {
     changed: Condvar,
     up_bytes: AtomicU64,
     down_bytes: AtomicU64,
+    pieces: AtomicU64,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -34,6 +43,8 @@ struct State {
     mode: Mode,
     /// Connections of an older generation end.
     generation: u64,
+    /// How fast bytes pass in each direction, when that is limited.
+    bytes_per_sec: Option<u32>,
     /// Connections that were taken since the start.
     taken: u64,
     target: SocketAddr,
@@ -89,12 +100,14 @@ impl Relay {
             state: Mutex::new(State {
                 mode: Mode::Pass,
                 generation: 0,
+                bytes_per_sec: None,
                 taken: 0,
                 target,
             }),
             changed: Condvar::new(),
             up_bytes: AtomicU64::new(0),
             down_bytes: AtomicU64::new(0),
+            pieces: AtomicU64::new(0),
         });
         let door = thread::Builder::new()
             .name("relay".to_owned())
@@ -130,6 +143,14 @@ impl Relay {
         self.shared.change(|state| state.mode = Mode::Stall);
     }
 
+    /// Lets at most so many bytes a second pass in each direction; `None` lets them pass as they come.
+    ///
+    /// Connections taken from now on have small buffers, so that their ends feel it soon.
+    pub fn throttle(&self, bytes_per_sec: Option<u32>) {
+        self.shared
+            .change(|state| state.bytes_per_sec = bytes_per_sec);
+    }
+
     /// Cuts every open connection with a reset; new ones are taken as before.
     pub fn cut(&self) {
         self.shared.change(|state| state.generation += 1);
@@ -141,6 +162,11 @@ impl Relay {
             state.generation += 1;
             state.mode = Mode::Refuse;
         });
+    }
+
+    /// In how many pieces bytes came, both ways: nearly the segments of a real line, since each end writes a message at once.
+    pub fn pieces(&self) -> u64 {
+        self.shared.pieces.load(Ordering::Relaxed)
     }
 
     /// How many connections were taken since the start.
@@ -201,7 +227,12 @@ fn relay(client: TcpStream, shared: &Shared, generation: u64) {
         reset_on_close(&client);
         return;
     }
-    let Ok(server) = TcpStream::connect(shared.state().target) else {
+    let state = shared.state();
+    if state.bytes_per_sec.is_some() {
+        // Else megabytes would wait before the limit.
+        set_socket_recv_buffer_size(&client, THROTTLED_BUFFER).ok();
+    }
+    let Ok(server) = TcpStream::connect(state.target) else {
         reset_on_close(&client);
         return;
     };
@@ -217,13 +248,17 @@ fn relay(client: TcpStream, shared: &Shared, generation: u64) {
 
 /// Moves bytes until one side ends, then lets the other know.
 fn pump(from: &TcpStream, to: &TcpStream, shared: &Shared, generation: u64, moved: &AtomicU64) {
-    let mut buffer = [0; 16 * 1024];
+    let mut buffer = [0; PIECE_BYTES];
     let (mut from, mut to) = (from, to);
     if from.set_read_timeout(Some(POLL)).is_err() || from.set_nodelay(true).is_err() {
         return;
     }
     while shared.may_pass(generation) {
-        match from.read(&mut buffer) {
+        let bytes_per_sec = shared.state().bytes_per_sec;
+        let most = bytes_per_sec.map_or(PIECE_BYTES, |limit| {
+            usize::try_from(limit / THROTTLED_PIECES).unwrap_or(PIECE_BYTES)
+        });
+        match from.read(&mut buffer[..most.clamp(1, PIECE_BYTES)]) {
             Ok(0) => break,
             Ok(length) => {
                 // A stall that began during the read holds these bytes too.
@@ -232,8 +267,14 @@ fn pump(from: &TcpStream, to: &TcpStream, shared: &Shared, generation: u64, move
                 }
                 // Counted before they arrive, so that whoever has received them finds them counted.
                 moved.fetch_add(length as u64, Ordering::Relaxed);
+                shared.pieces.fetch_add(1, Ordering::Relaxed);
                 if to.write_all(&buffer[..length]).is_err() {
                     break;
+                }
+                if let Some(limit) = bytes_per_sec {
+                    pause(
+                        Duration::from_secs(1) * u32::try_from(length).unwrap_or(1) / limit.max(1),
+                    );
                 }
             }
             Err(error) if is_quiet(&error) => {}
@@ -309,6 +350,16 @@ mod tests {
         ends.server.set_read_timeout(Some(DEADLINE)).unwrap();
         ends.server.read_exact(&mut buffer).unwrap();
         assert_eq!(&buffer, b"held");
+    }
+
+    #[test]
+    fn lets_no_more_pass_than_its_limit() {
+        let mut ends = connected();
+        ends.relay.throttle(Some(2000));
+        let started_at = crate::clock::now();
+        ends.client.write_all(&[7; 1000]).unwrap();
+        ends.server.read_exact(&mut [0; 1000]).unwrap();
+        assert!(started_at.elapsed() >= Duration::from_millis(400));
     }
 
     #[test]

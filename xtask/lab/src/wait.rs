@@ -24,6 +24,11 @@ impl fmt::Display for Hopeless {
 
 impl Error for Hopeless {}
 
+/// Lets time pass, for what is measured over time; who waits for something uses [`until`].
+pub fn pause(duration: Duration) {
+    thread::sleep(duration);
+}
+
 /// Tries `attempt` until it succeeds, for at most `deadline`.
 ///
 /// An error of `attempt` means "not yet" and says what was seen instead; [`Hopeless`] means "never". `attempt` runs at least once, and once more
