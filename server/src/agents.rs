@@ -3,6 +3,7 @@
 //! An agent knocks at the [`door`], [`registration`] decides and [`enrolment`] carries it out; from then on its connection is
 //! [`live`], driven by a pure [`session`], and found by the API in the [`roster`].
 
+pub mod agreement;
 pub mod calls;
 pub mod door;
 pub mod enrolment;
@@ -22,7 +23,7 @@ use pilotfish_protocol::{HostId, Operation, OperationDone, Refusal, limits};
 
 use crate::agents::refusals::Refusals;
 use crate::agents::roster::{Order, REMOVED, Roster};
-use crate::agents::session::exchange::{CallError, PACE, Pace};
+use crate::agents::session::exchange::{CallError, METERED_RHYTHM, PACE, Pace, RHYTHM, Rhythm};
 use crate::clock;
 use crate::http::admission::{Admission, Limits};
 
@@ -51,12 +52,18 @@ pub struct Times {
     pub register_wait: Duration,
     /// The pace of a session.
     pub pace: Pace,
+    /// The rhythm of a session that agreed to the extension.
+    pub rhythm: Rhythm,
+    /// The same where traffic is dear.
+    pub metered_rhythm: Rhythm,
 }
 
 /// The times outside tests.
 pub const TIMES: Times = Times {
     register_wait: limits::REGISTER_WAIT,
     pace: PACE,
+    rhythm: RHYTHM,
+    metered_rhythm: METERED_RHYTHM,
 };
 
 impl Default for Times {

@@ -40,7 +40,7 @@ pub use answer::{Answer, AnswerForm, Failure, FailureKind, OperationDone};
 pub use auth::{AuthAnswer, AuthSuccess, Refusal};
 pub use error::{DecodeError, InvalidId};
 pub use event::ContainerEvent;
-pub use extension::{AgentExtra, Extension, ServerExtra};
+pub use extension::{AgentExtra, Extension, ListHash, ServerExtra};
 pub use heartbeat::{EngineState, Heartbeat, Trouble};
 pub use ids::{AgentId, CallId, ContainerId, EngineId, HostId};
 pub use listing::ContainerListing;

@@ -19,6 +19,7 @@ use pilotfish_protocol::{
     AgentMessage, AuthAnswer, AuthSuccess, DecodeError, Refusal, Register, Token, limits,
 };
 
+use crate::agents::agreement;
 use crate::agents::enrolment::{self, Admitted, EnrolmentError};
 use crate::agents::live;
 use crate::agents::meter::{Meter, Metered, TooMuch};
@@ -230,11 +231,12 @@ async fn welcome<S>(
         }
         None => app.board.learn(&host, &agent),
     }
+    let session = app.agents.roster.number();
     let success = AuthAnswer::Success(AuthSuccess {
         agent_id: agent.id.clone(),
         host_id: host.id.clone(),
         permanent_token,
-        pilotfish: None,
+        pilotfish: agreement::extension(app, &agent, &host.id, session),
     });
     if !say(&mut socket, Message::text(success.encode())).await {
         log::info!(
@@ -244,7 +246,7 @@ async fn welcome<S>(
         );
         return;
     }
-    live::run(app, socket, &meter, &agent, &host).await;
+    live::run(app, socket, &meter, &agent, &host, session).await;
 }
 
 /// Notes, on its first message, that an agent which was just enrolled has its permanent token.

@@ -1,5 +1,7 @@
 //! One live session: carries what [`Session`] wants to the socket, the board and those who wait, and tells it what happens.
 
+mod told;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,14 +11,16 @@ use async_tungstenite::WebSocketSender;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use async_tungstenite::tungstenite::{Error as WsError, Message, Utf8Bytes};
 use futures_lite::{AsyncRead, AsyncWrite, FutureExt as _, StreamExt as _, future};
+use pilotfish_protocol::frame::Decoder;
 use pilotfish_protocol::{AgentMessage, HostId};
 
+use crate::agents::agreement;
 use crate::agents::calls;
 use crate::agents::door::{self, Socket, close_code};
 use crate::agents::meter::{Meter, Metered};
 use crate::agents::roster::{Goodbye, Order, Outcome, Place, REMOVED, REPLACED};
 use crate::agents::session::Session;
-use crate::agents::session::exchange::{CallError, Ending, Input, Output, Report};
+use crate::agents::session::exchange::{CallError, Dialect, Ending, Input, Output};
 use crate::app::App;
 use crate::clock;
 use crate::store::agents::AgentRecord;
@@ -63,6 +67,8 @@ struct Talk<'a> {
     meter: &'a Meter,
     outgoing: Sender<Message>,
     unreadable: u32,
+    /// What its stats frames add up to, in a session that agreed to the extension.
+    decoder: Option<Decoder>,
     /// The hash of the permanent token, until the agent is known to have that.
     unanswered: Option<[u8; 32]>,
 }
@@ -74,11 +80,11 @@ pub async fn run<S>(
     meter: &Meter,
     agent: &AgentRecord,
     host: &HostRecord,
+    id: SessionId,
 ) where
     S: AsyncRead + AsyncWrite + Unpin,
 {
-    let place = app.agents.roster.enter(&host.id);
-    let id = place.session;
+    let place = app.agents.roster.enter(&host.id, id);
     let (mut sender, mut receiver) = socket.split();
     let is_attached = app.board.attach(&host.id, id);
     if let Some(replaced) = &place.replaced {
@@ -101,14 +107,10 @@ pub async fn run<S>(
     if let Err(error) = getrandom::fill(&mut random) {
         log::error!("session {}: no random numbers: {error}", id.0);
     }
+    let dialect = agreement::dialect(app, agent);
+    let is_extended = matches!(dialect, Dialect::Extension { .. });
     let not_before = place.reconnect_not_before.unwrap_or(now);
-    let mut session = Session::new(
-        app.agents.times.pace,
-        agent.is_ours(),
-        random,
-        not_before,
-        now,
-    );
+    let mut session = Session::new(app.agents.times.pace, dialect, random, not_before, now);
     let (outgoing, queue) = async_channel::bounded(OUTGOING);
     let end = {
         let mut talk = Talk {
@@ -118,6 +120,7 @@ pub async fn run<S>(
             meter,
             outgoing,
             unreadable: 0,
+            decoder: is_extended.then(Decoder::new),
             unanswered: agent.unanswered.map(|_| agent.token_hash),
         };
         let reader = talk.hold(&mut session, &place, &mut receiver);
@@ -207,11 +210,12 @@ impl Talk<'_> {
             match wake {
                 Wake::Frame(frame) => {
                     match self.message(frame) {
-                        Ok(Some(message)) => {
-                            if let Some(token_hash) = self.unanswered.take() {
+                        Ok(Some(input)) => {
+                            let is_message = matches!(input, Input::Message(_));
+                            if let Some(token_hash) = self.unanswered.take_if(|_| is_message) {
                                 door::answered(self.app, token_hash);
                             }
-                            session.handle(Input::Message(message), now);
+                            session.handle(input, now);
                         }
                         Ok(None) => {}
                         Err(end) => return end,
@@ -304,33 +308,19 @@ impl Talk<'_> {
         }
     }
 
-    fn report(&self, report: Report, session: &mut Session<Sender<Outcome>>) {
-        let (board, host, id) = (&self.app.board, self.host, self.id);
-        match report {
-            Report::Engine(engine) => board.engine(host, id, &engine),
-            Report::List(listings) => board.list(host, id, &listings),
-            Report::Event(event) => {
-                if board.container_event(host, id, &event).is_list_old {
-                    session.list_is_old(clock::now());
-                }
-            }
-            Report::ContainerStats(stats) => board.container_stats(host, id, &stats),
-            Report::HostStats(stats) => board.host_stats(host, id, stats),
-            Report::Trouble(trouble) => board.trouble(host, id, &trouble),
-        }
-    }
-
     fn message(
         &mut self,
         frame: Option<Result<Message, WsError>>,
-    ) -> Result<Option<AgentMessage>, End> {
+    ) -> Result<Option<Input<Sender<Outcome>>>, End> {
         let lost = |close| End {
             close,
             why: "the connection was lost",
         };
         match frame {
-            Some(Ok(Message::Text(text))) => self.text(&text),
-            Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => Ok(None),
+            Some(Ok(Message::Text(text))) => Ok(self.text(&text)?.map(Input::Message)),
+            Some(Ok(Message::Ping(_))) => Ok(Some(Input::Pinged)),
+            Some(Ok(Message::Pong(_) | Message::Frame(_))) => Ok(None),
+            Some(Ok(Message::Binary(bytes))) if self.decoder.is_some() => Ok(self.binary(&bytes)),
             Some(Ok(Message::Binary(_))) => Err(End {
                 close: Some((CloseCode::Unsupported, "Binary frames are not spoken here")),
                 why: "it sent a binary frame",

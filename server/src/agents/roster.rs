@@ -105,19 +105,31 @@ impl Link {
 }
 
 impl Roster {
-    /// Makes a place for a new session of a host.
-    pub fn enter(&self, host: &HostId) -> Place {
+    /// Gives the number of a new session, later than all before it.
+    pub fn number(&self) -> SessionId {
+        let mut state = self.lock();
+        state.last += 1;
+        SessionId(state.last)
+    }
+
+    /// Makes a place for a new session of a host; where a later one is already there, the place is dismissed at once.
+    pub fn enter(&self, host: &HostId, session: SessionId) -> Place {
         let (order_sender, orders) = async_channel::bounded(ORDERS);
         let (goodbye_sender, goodbye) = async_channel::bounded(1);
         let mut state = self.lock();
-        state.last += 1;
-        let session = SessionId(state.last);
         let link = Link {
             session,
             orders: order_sender,
             goodbye: goodbye_sender,
         };
-        let replaced = state.links.insert(host.clone(), link);
+        let present = state.links.get(host);
+        let is_late = present.is_some_and(|present| present.session > session);
+        let replaced = if is_late {
+            link.dismiss(REPLACED);
+            None
+        } else {
+            state.links.insert(host.clone(), link)
+        };
         let last = state.reconnected.get(host).copied();
         Place {
             session,
@@ -170,11 +182,28 @@ mod tests {
         HostId::new("h").unwrap()
     }
 
+    /// Enters with a new number.
+    fn enter(roster: &Roster) -> Place {
+        roster.enter(&host(), roster.number())
+    }
+
+    #[test]
+    fn a_session_that_enters_after_a_later_one_is_told_to_go() {
+        let roster = Roster::default();
+        let (first, second) = (roster.number(), roster.number());
+        let later = roster.enter(&host(), second);
+        let late = roster.enter(&host(), first);
+        assert!(late.replaced.is_none());
+        assert_eq!(late.goodbye.try_recv(), Ok(REPLACED));
+        assert!(later.goodbye.try_recv().is_err());
+        assert_eq!(roster.find(&host()).unwrap().session, second);
+    }
+
     #[test]
     fn a_newer_session_takes_the_place_and_can_tell_the_older() {
         let roster = Roster::default();
-        let first = roster.enter(&host());
-        let second = roster.enter(&host());
+        let first = enter(&roster);
+        let second = enter(&roster);
         assert!(second.session > first.session);
         second.replaced.unwrap().dismiss(REPLACED);
         assert_eq!(first.goodbye.try_recv(), Ok(REPLACED));
@@ -185,8 +214,8 @@ mod tests {
     #[test]
     fn a_replaced_session_that_leaves_leaves_the_newer_one_there() {
         let roster = Roster::default();
-        let first = roster.enter(&host());
-        let second = roster.enter(&host());
+        let first = enter(&roster);
+        let second = enter(&roster);
         roster.leave(&host(), first.session);
         assert!(roster.find(&host()).is_some());
         roster.leave(&host(), second.session);
@@ -196,14 +225,14 @@ mod tests {
     #[test]
     fn a_reconnection_for_its_own_good_is_followed_by_five_minutes_of_peace() {
         let roster = Roster::default();
-        assert_eq!(roster.enter(&host()).reconnect_not_before, None);
+        assert_eq!(enter(&roster).reconnect_not_before, None);
         let now = crate::clock::now();
         roster.reconnected(&host(), now);
         assert_eq!(
-            roster.enter(&host()).reconnect_not_before,
+            enter(&roster).reconnect_not_before,
             Some(now + RECONNECT_EVERY)
         );
         roster.remove(&host());
-        assert_eq!(roster.enter(&host()).reconnect_not_before, None);
+        assert_eq!(enter(&roster).reconnect_not_before, None);
     }
 }

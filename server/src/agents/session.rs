@@ -4,21 +4,24 @@
 //! [`Session::deadline`].
 
 mod allowance;
+mod answers;
 pub mod exchange;
+mod extended;
+mod extra;
 mod lists;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 use pilotfish_protocol::{
-    AgentMessage, Answer, CallId, Command, EngineState, Failure, FailureKind, Operation,
-    OperationKind, ServerMessage, Text, Trouble,
+    AgentMessage, CallId, EngineState, Heartbeat, Operation, OperationKind, ServerMessage, Text,
+    Trouble,
 };
-use serde_json::value::RawValue;
 
 use crate::agents::calls::{self, Calls};
 use crate::agents::session::allowance::{Allowance, Verdict};
-use crate::agents::session::exchange::{CallError, Ending, Input, Output, Pace, Report};
+use crate::agents::session::exchange::{CallError, Dialect, Ending, Input, Output, Pace, Report};
+use crate::agents::session::extended::Extended;
 use crate::agents::session::lists::Lists;
 use crate::telemetry::notable::notable;
 
@@ -36,6 +39,8 @@ enum Purpose<W> {
 pub struct Session<W> {
     pace: Pace,
     is_ours: bool,
+    /// Present in a session that agreed to the extension.
+    extended: Option<Extended>,
     lists: Lists,
     heard_at: Instant,
     ping_at: Instant,
@@ -45,6 +50,8 @@ pub struct Session<W> {
     allowance: Allowance,
     /// How often it may tell how its Engine is; apart, so that a restart loop does not hide that.
     engine_allowance: Allowance,
+    /// How often it may tell changes and reports of the extension.
+    extra_allowance: Allowance,
     calls: Calls<Purpose<W>>,
     outputs: VecDeque<Output<W>>,
     is_over: bool,
@@ -64,17 +71,24 @@ impl<W> Session<W> {
     /// `random` makes the ids of its own calls; `not_before` is when a DockMon agent that lost its streams may be made to reconnect.
     pub fn new(
         pace: Pace,
-        is_ours: bool,
+        dialect: Dialect,
         random: [u8; 16],
         not_before: Instant,
         now: Instant,
     ) -> Self {
+        let (is_ours, extended) = match dialect {
+            Dialect::DockMon => (false, None),
+            Dialect::Heartbeats => (true, None),
+            Dialect::Extension { rhythm, held } => (true, Some(Extended::new(rhythm, held))),
+        };
+        let ping = extended.as_ref().map_or(pace.ping, Extended::ping_after);
         Self {
             pace,
             is_ours,
-            lists: Lists::new(pace, random, now),
+            lists: Lists::new(pace, extended.is_none(), random, now),
+            extended,
             heard_at: now,
-            ping_at: now + pace.ping,
+            ping_at: now + ping,
             stats: StatsWatch {
                 is_any_running: false,
                 quiet_since: now,
@@ -82,6 +96,7 @@ impl<W> Session<W> {
             },
             allowance: Allowance::new(now),
             engine_allowance: Allowance::new(now),
+            extra_allowance: Allowance::new(now),
             calls: Calls::default(),
             outputs: VecDeque::new(),
             is_over: false,
@@ -98,7 +113,16 @@ impl<W> Session<W> {
                 operation,
                 waiter,
             } => self.call(id, operation, waiter, now),
-            Input::Watched(is_watched) => self.lists.watched(is_watched, now),
+            Input::Watched(is_watched) => match &mut self.extended {
+                Some(extended) => extended.watched(is_watched, now),
+                None => self.lists.watched(is_watched, now),
+            },
+            Input::Pinged => self.said_something(now),
+            Input::Frame { is_usable } => {
+                let extended = self.extended.as_mut();
+                let extra = extended.and_then(|extended| extended.frame(is_usable, now));
+                self.say(extra, now);
+            }
             Input::Time => {}
         }
         self.time(now);
@@ -112,8 +136,9 @@ impl<W> Session<W> {
     /// Tells when [`Input::Time`] is wanted.
     pub fn deadline(&self) -> Instant {
         let times = [
-            Some(self.heard_at + self.pace.silence),
+            Some(self.heard_at + self.silence()),
             Some(self.ping_at),
+            self.extended.as_ref().and_then(Extended::deadline),
             self.lists.due_at(),
             self.calls.next_deadline(),
             self.streams_lost_at(),
@@ -137,14 +162,16 @@ impl<W> Session<W> {
         if self.is_over {
             return;
         }
-        if now >= self.heard_at + self.pace.silence {
+        if now >= self.heard_at + self.silence() {
             return self.close(Ending::Silent);
         }
         if self.streams_lost_at().is_some_and(|at| now >= at) {
             return self.close(Ending::StreamsLost);
         }
+        let cadence = self.extended.as_mut().and_then(|e| e.cadence(now));
+        self.say(cadence, now);
         if now >= self.ping_at {
-            self.ping_at = now + self.pace.ping;
+            self.ping_at = now + self.ping_every();
             self.outputs.push_back(Output::Ping);
         }
         for late in self.calls.expire(now) {
@@ -174,11 +201,17 @@ impl<W> Session<W> {
 
     fn message(&mut self, message: AgentMessage, now: Instant) {
         let report = match message {
-            AgentMessage::Heartbeat(heartbeat) => match heartbeat.engine {
-                Some(_) if self.engine_allowance.take(now) == Verdict::Dropped => return,
-                Some(engine) => Report::Engine(engine),
-                None => return,
-            },
+            AgentMessage::Heartbeat(Heartbeat { engine, containers }) => {
+                if let Some(told) = containers {
+                    self.list_told(told, now);
+                }
+                match engine {
+                    Some(_) if self.engine_allowance.take(now) == Verdict::Dropped => return,
+                    Some(engine) => Report::Engine(engine),
+                    None => return,
+                }
+            }
+            AgentMessage::Extra(extra) => return self.extra(*extra, now),
             AgentMessage::Answer(answer) => return self.answer(answer, now),
             AgentMessage::ContainerEvent(event) if notable(&event).is_none() => return,
             AgentMessage::ContainerEvent(_) | AgentMessage::Trouble(_) if !self.is_allowed(now) => {
@@ -192,9 +225,7 @@ impl<W> Session<W> {
             AgentMessage::HostStats(stats) => Report::HostStats(stats),
             AgentMessage::Trouble(trouble) => Report::Trouble(trouble),
             // A second registration says nothing new; what is unknown is for another version.
-            AgentMessage::Register(_) | AgentMessage::Extra(_) | AgentMessage::Unknown { .. } => {
-                return;
-            }
+            AgentMessage::Register(_) | AgentMessage::Unknown { .. } => return,
         };
         if let Report::Engine(EngineState::Up { .. }) = report {
             // It may have come back with other containers.
@@ -242,109 +273,16 @@ impl<W> Session<W> {
             .calls
             .ask(id, deadline, Purpose::Operation(waiter), now)
         {
-            Ok(()) => self.outputs.push_back(Output::Send(text)),
+            Ok(()) => {
+                self.outputs.push_back(Output::Send(text));
+                self.said_something(now);
+            }
             Err(Purpose::Operation(waiter)) => {
                 let error = Err(CallError::Busy);
                 self.outputs.push_back(Output::Done(waiter, error));
             }
             Err(Purpose::List) => {}
         }
-    }
-
-    fn answer(&mut self, answer: Answer, now: Instant) {
-        let Some(purpose) = self.calls.answer(answer.id()) else {
-            // Late, or of another session: nobody waits for it.
-            return;
-        };
-        match purpose {
-            Purpose::List => {
-                self.lists.ended(now);
-                match answer {
-                    Answer::Response { outcome, .. } => self.listed(outcome, now),
-                    Answer::Operation { outcome, .. } => {
-                        if let Err(failure) = outcome {
-                            self.list_failed(&failure);
-                        }
-                    }
-                }
-            }
-            Purpose::Operation(waiter) => {
-                let outcome = match answer {
-                    Answer::Operation { outcome, .. } => outcome,
-                    // A backend takes the payload of this form for the fields of the other.
-                    Answer::Response { outcome, .. } => outcome.and_then(|payload| {
-                        serde_json::from_str(payload.get()).map_err(|_| {
-                            let kind = Some(FailureKind::InvalidResponse);
-                            Failure::new("the answer is not as described", kind)
-                        })
-                    }),
-                };
-                let is_done = outcome.is_ok();
-                let outcome = outcome.map_err(CallError::Failed);
-                self.outputs.push_back(Output::Done(waiter, outcome));
-                if is_done {
-                    self.lists.soon(now);
-                }
-            }
-        }
-    }
-
-    fn listed(&mut self, outcome: Result<Box<RawValue>, Failure>, now: Instant) {
-        match outcome.map(|payload| lists::read(&payload)) {
-            Ok(Some(listings)) => {
-                let is_any_running = listings.iter().any(|listing| listing.state == "running");
-                if is_any_running && !self.stats.is_any_running {
-                    self.stats.quiet_since = now;
-                }
-                self.stats.is_any_running = is_any_running;
-                let up = EngineState::Up { version: None };
-                self.outputs.push_back(Output::Report(Report::Engine(up)));
-                self.outputs
-                    .push_back(Output::Report(Report::List(listings)));
-            }
-            Ok(None) => log::debug!("a container list is no array"),
-            Err(failure) => self.list_failed(&failure),
-        }
-    }
-
-    fn list_failed(&mut self, failure: &Failure) {
-        let is_down = match failure.kind {
-            Some(FailureKind::EngineDown) => true,
-            // A DockMon agent has no other way to tell that its Engine is gone.
-            Some(FailureKind::DockerError) | None => !self.is_ours,
-            Some(
-                FailureKind::PermissionDenied
-                | FailureKind::InvalidResponse
-                | FailureKind::Busy
-                | FailureKind::NotSupported,
-            ) => false,
-        };
-        if is_down {
-            self.engine_down(failure.error());
-        }
-    }
-
-    fn engine_down(&mut self, why: &str) {
-        self.stats.is_any_running = false;
-        let down = EngineState::Down {
-            why: Text::cut(why),
-        };
-        self.outputs.push_back(Output::Report(Report::Engine(down)));
-    }
-
-    fn ask_list(&mut self, now: Instant) {
-        let id = self.lists.next_id();
-        let message = ServerMessage::Command {
-            id: id.clone(),
-            command: Command::ListContainers,
-        };
-        let asked = self.calls.ask(id, calls::DEADLINE, Purpose::List, now);
-        if asked.is_err() {
-            self.lists.put_off(now);
-            return;
-        }
-        self.outputs.extend(message.encode().map(Output::Send));
-        self.lists.asked(now);
     }
 
     fn streams_lost_at(&self) -> Option<Instant> {

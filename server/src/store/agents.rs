@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pilotfish_protocol::{AgentId, EngineId, HostId};
+use pilotfish_protocol::{AgentId, EngineId, HostId, extension};
 use redb::{
     MultimapTableDefinition, ReadTransaction, ReadableMultimapTable as _, ReadableTable,
     TableDefinition, WriteTransaction,
@@ -64,7 +64,21 @@ pub struct AgentRecord {
 impl AgentRecord {
     /// Tells whether it is a pilotfish-agent: one whose heartbeats carry the Engine's state.
     pub fn is_ours(&self) -> bool {
-        self.capabilities.get(HEARTBEAT).copied().unwrap_or(false)
+        self.has(HEARTBEAT)
+    }
+
+    /// Tells whether it can speak the extension.
+    pub fn offers_extension(&self) -> bool {
+        self.has(extension::CAPABILITY)
+    }
+
+    /// Tells whether it asks for as little traffic as possible.
+    pub fn is_metered(&self) -> bool {
+        self.has(extension::METERED_CAPABILITY)
+    }
+
+    fn has(&self, capability: &str) -> bool {
+        self.capabilities.get(capability).copied().unwrap_or(false)
     }
 }
 

@@ -9,9 +9,11 @@ mod viewers;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use pilotfish_protocol::{
-    ContainerEvent, ContainerListing, ContainerStats, EngineState, HostId, HostStats, Trouble,
+    ContainerEvent, ContainerListing, ContainerStats, EngineState, HostId, HostStats, ListHash,
+    Trouble,
 };
 
+use crate::agents::session::exchange::Change;
 use crate::app::App;
 use crate::clock;
 use crate::store::agents::AgentRecord;
@@ -204,6 +206,29 @@ impl Board {
             state.tell_host(id);
         }
         state.tell_containers(id);
+    }
+
+    /// Takes what changed of a container list; gives the hash of what is held now, when it is known.
+    pub fn change(&self, id: &HostId, session: SessionId, change: &Change) -> Option<ListHash> {
+        let now = clock::unix_ms();
+        let mut state = self.lock();
+        let changed = state.fleet.change(id, session, change, now)?;
+        if changed.are_counts_other {
+            state.tell_host(id);
+        }
+        state.tell_containers(id);
+        changed.held
+    }
+
+    /// The container list is as it was.
+    pub fn confirm_list(&self, id: &HostId, session: SessionId) {
+        let now = clock::unix_ms();
+        self.lock().fleet.confirm_list(id, session, now);
+    }
+
+    /// Gives the hash of the containers that are held of a host, when it is known.
+    pub fn held(&self, id: &HostId) -> Option<ListHash> {
+        self.look(|fleet| fleet.find(id)?.list.as_ref()?.hash())
     }
 
     /// Takes an event of a container.

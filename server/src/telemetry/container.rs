@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use pilotfish_protocol::{ContainerListing, ContainerStats, Percent};
+use pilotfish_protocol::{ContainerListing, ContainerStats, ListHash, Percent};
 
 use crate::telemetry::rates::Counter;
 
@@ -38,6 +38,8 @@ pub struct Container {
     pub labels: BTreeMap<String, String>,
     /// Whether it looks like an agent.
     pub is_agent: bool,
+    /// The hash of its listing, where the agent and this server compare what they hold.
+    pub hash: Option<ListHash>,
     /// Its latest sample, while that is fresh and the container runs.
     pub sample: Option<Sample>,
     network: Counter,
@@ -131,7 +133,7 @@ impl State {
 impl Container {
     /// Takes what is kept of a listed container. `before` is the same container of the list before: its sample goes on
     /// while the container lives, unless it was started again in between.
-    pub fn of(listing: &ContainerListing, before: Option<Self>) -> Self {
+    pub fn of(listing: &ContainerListing, hash: Option<ListHash>, before: Option<Self>) -> Self {
         let state = State::from_word(&listing.state);
         let started_unix_ms = listing
             .started_at
@@ -157,6 +159,7 @@ impl Container {
                 .map(|(name, value)| (cut(name, LABEL_LEN), cut(value, LABEL_LEN)))
                 .collect(),
             is_agent: is_agent_image(&listing.image),
+            hash,
             sample,
             network,
         }
@@ -284,7 +287,7 @@ mod tests {
                 {"PrivatePort":53,"Type":"udp"}]}"#,
         );
         assert_eq!(
-            Container::of(&listing, None).ports,
+            Container::of(&listing, None, None).ports,
             ["53/udp", "8080:80/tcp"]
         );
     }
@@ -305,7 +308,7 @@ mod tests {
 
     #[test]
     fn unknown_numbers_stay_unknown() {
-        let mut container = Container::of(&running("2026-01-01T00:00:00Z"), None);
+        let mut container = Container::of(&running("2026-01-01T00:00:00Z"), None, None);
         assert!(container.measure(&stats(5), crate::clock::now(), 7));
         let sample = container.sample.unwrap();
         assert_eq!(sample.cpu_percent.map(Percent::tenths), Some(15));
@@ -319,20 +322,20 @@ mod tests {
     #[test]
     fn a_sample_ends_with_the_run_it_belongs_to() {
         let now = crate::clock::now();
-        let mut first = Container::of(&running("2026-01-01T00:00:00Z"), None);
+        let mut first = Container::of(&running("2026-01-01T00:00:00Z"), None, None);
         first.measure(&stats(0), now, 1);
-        let mut same = Container::of(&running("2026-01-01T00:00:00Z"), Some(first));
+        let mut same = Container::of(&running("2026-01-01T00:00:00Z"), None, Some(first));
         assert!(same.sample.is_some());
         same.measure(&stats(1000), now + Duration::from_secs(1), 2);
         assert_eq!(
             same.sample.as_ref().unwrap().network_bytes_per_sec,
             Some(1000)
         );
-        let again = Container::of(&running("2026-01-01T00:00:05Z"), Some(same.clone()));
+        let again = Container::of(&running("2026-01-01T00:00:05Z"), None, Some(same.clone()));
         assert!(again.sample.is_none());
         let exited =
             listing(r#"{"Id":"0123456789ab","State":"exited","StartedAt":"2026-01-01T00:00:00Z"}"#);
-        let mut exited = Container::of(&exited, Some(same));
+        let mut exited = Container::of(&exited, None, Some(same));
         assert!(exited.sample.is_none());
         assert!(!exited.measure(&stats(0), now, 3));
     }

@@ -1,14 +1,16 @@
 //! Pure: every host as it is known now. What a session tells counts only while the session is the host's present one, so a
 //! replaced or deleted connection can change nothing.
 
+mod lists;
+
 use std::collections::BTreeMap;
 use std::time::Instant;
 
-use pilotfish_protocol::{
-    AgentId, ContainerId, ContainerListing, ContainerStats, EngineState, HostId, HostStats,
-};
+use pilotfish_protocol::{AgentId, ContainerStats, EngineState, HostId, HostStats, ShortId};
 
-use crate::telemetry::container::{Container, Sample, State};
+use crate::telemetry::container::Sample;
+
+pub use lists::List;
 
 /// Most containers kept of one host.
 pub const CONTAINERS: usize = 5000;
@@ -128,15 +130,6 @@ pub struct HostSample {
     pub stats: HostStats,
 }
 
-/// A container list.
-#[derive(Debug, Default)]
-pub struct List {
-    /// When the server received it.
-    pub at_unix_ms: u64,
-    /// By the first 12 digits of their ids.
-    pub containers: BTreeMap<String, Container>,
-}
-
 /// What a new Engine state means.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum EngineChange {
@@ -151,14 +144,6 @@ pub enum EngineChange {
     },
     /// It does not answer any more.
     Down(String),
-}
-
-impl List {
-    /// Counts the containers that run.
-    pub fn running(&self) -> usize {
-        let states = self.containers.values().map(|container| container.state);
-        states.filter(|state| *state == State::Running).count()
-    }
 }
 
 impl Fleet {
@@ -328,45 +313,11 @@ impl Fleet {
         at_unix_ms: u64,
     ) -> Option<&Sample> {
         let list = self.live(id, session)?.list.as_mut()?;
-        let container = list.containers.get_mut(stats.container_id.short())?;
+        let container = list.containers.get_mut(&ShortId::of(&stats.container_id))?;
         if !container.measure(stats, now, at_unix_ms) {
             return None;
         }
         container.sample.as_ref()
-    }
-
-    /// Takes a container list. Answers whether the numbers of containers changed, `None` when it does not count.
-    pub fn list(
-        &mut self,
-        id: &HostId,
-        session: SessionId,
-        listings: &[ContainerListing],
-        at_unix_ms: u64,
-    ) -> Option<bool> {
-        let host = self.live(id, session)?;
-        let before = host
-            .list
-            .as_ref()
-            .map(|list| (list.running(), list.containers.len()));
-        let mut old = host.list.take().unwrap_or_default().containers;
-        let containers = listings.iter().take(CONTAINERS).map(|listing| {
-            let short = listing.id.short().to_owned();
-            let container = Container::of(listing, old.remove(&short));
-            (short, container)
-        });
-        let list = List {
-            at_unix_ms,
-            containers: containers.collect(),
-        };
-        let after = (list.running(), list.containers.len());
-        host.list = Some(list);
-        Some(before != Some(after))
-    }
-
-    /// Finds the container a name or short id of which is told.
-    pub fn container(&self, id: &HostId, container: &ContainerId) -> Option<&Container> {
-        let list = self.hosts.get(id)?.list.as_ref()?;
-        list.containers.get(container.short())
     }
 
     /// Drops samples that are too old at `at_unix_ms`; gives the hosts of which one was dropped.

@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pilotfish_protocol::{HostId, Percent};
-use serde::Serialize;
+use pilotfish_protocol::{HostId, Percent, ShortId};
+use serde::{Serialize, Serializer};
 
 use crate::store::events::{EventRecord, Subject};
 use crate::telemetry::container::{Container, Sample};
@@ -71,7 +71,8 @@ struct CountsView {
 /// A container.
 #[derive(Debug, Serialize)]
 pub struct ContainerView<'a> {
-    id: &'a str,
+    #[serde(serialize_with = "short_id")]
+    id: ShortId,
     name: &'a str,
     image: &'a str,
     state: &'static str,
@@ -250,13 +251,13 @@ impl<'a> ContainerView<'a> {
     pub fn all(list: Option<&'a List>) -> Vec<Self> {
         let containers = list.into_iter().flat_map(|list| &list.containers);
         let mut views: Vec<Self> = containers
-            .map(|(id, container)| Self::of(id, container))
+            .map(|(id, container)| Self::of(*id, container))
             .collect();
         views.sort_unstable_by_key(|view| (view.name, view.id));
         views
     }
 
-    fn of(id: &'a str, container: &'a Container) -> Self {
+    fn of(id: ShortId, container: &'a Container) -> Self {
         Self {
             id,
             name: &container.name,
@@ -271,6 +272,10 @@ impl<'a> ContainerView<'a> {
             stats: container.sample.as_ref().map(ContainerStatsView::of),
         }
     }
+}
+
+fn short_id<S: Serializer>(id: &ShortId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
 }
 
 impl ContainerStatsView {

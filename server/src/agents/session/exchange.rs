@@ -2,9 +2,10 @@
 
 use std::time::{Duration, Instant};
 
+use pilotfish_protocol::extension::{Cadence, CollectorReport, Coverage, Spending};
 use pilotfish_protocol::{
-    AgentMessage, CallId, ContainerEvent, ContainerListing, ContainerStats, EngineState, Failure,
-    HostStats, Operation, OperationDone, Trouble,
+    AgentMessage, CallId, ContainerEvent, ContainerId, ContainerListing, ContainerStats,
+    EngineState, Failure, HostStats, ListHash, Operation, OperationDone, Trouble,
 };
 
 /// Times of a session; tests shorten them.
@@ -31,6 +32,55 @@ pub const PACE: Pace = Pace {
     stats_lost: Duration::from_secs(60),
 };
 
+/// How often things happen in a session that agreed to the extension.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Rhythm {
+    /// How often stats come while nobody looks at the host.
+    pub stats: Duration,
+    /// How often they come while somebody does.
+    pub stats_watched: Duration,
+    /// For how long after the last one left they come that often.
+    pub linger: Duration,
+    /// How often the agent sends a heartbeat.
+    pub heartbeat: Duration,
+    /// After this long without a byte either end takes the other one for gone.
+    pub silence: Duration,
+}
+
+/// The rhythm outside tests.
+pub const RHYTHM: Rhythm = Rhythm {
+    stats: Duration::from_secs(10),
+    stats_watched: Duration::from_secs(1),
+    linger: Duration::from_secs(30),
+    heartbeat: Duration::from_secs(30),
+    silence: pilotfish_protocol::limits::PEER_SILENCE,
+};
+
+/// The rhythm of an agent that asks for as little traffic as possible.
+pub const METERED_RHYTHM: Rhythm = Rhythm {
+    stats: Duration::from_secs(240),
+    stats_watched: Duration::from_secs(10),
+    linger: Duration::from_secs(30),
+    heartbeat: Duration::from_secs(240),
+    silence: Duration::from_secs(600),
+};
+
+/// Which protocol a session speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Dialect {
+    /// The base dialect, as a DockMon agent speaks it.
+    DockMon,
+    /// The base dialect with heartbeats that tell how the Engine is.
+    Heartbeats,
+    /// The extension.
+    Extension {
+        /// How often things happen.
+        rhythm: Rhythm,
+        /// The containers that this server knew of the host when it agreed, when it has their hash.
+        held: Option<ListHash>,
+    },
+}
+
 /// What happens to a session.
 #[derive(Debug)]
 pub enum Input<W> {
@@ -38,6 +88,13 @@ pub enum Input<W> {
     Heard(Instant),
     /// A message came.
     Message(AgentMessage),
+    /// A ping came, and was answered.
+    Pinged,
+    /// A stats frame came; whether it could be used.
+    Frame {
+        /// It could.
+        is_usable: bool,
+    },
     /// An operation is to be carried out for `W`.
     Call {
         /// The call's id: random.
@@ -75,6 +132,18 @@ pub enum Report {
     Engine(EngineState),
     /// All containers.
     List(Vec<ContainerListing>),
+    /// Containers that changed.
+    Change(Change),
+    /// The containers that are known are those that the agent has.
+    ListConfirmed,
+    /// How the host is measured.
+    Collector(CollectorReport),
+    /// How often stats come.
+    Cadence(Cadence),
+    /// What was sent so far today.
+    Spending(Spending),
+    /// What is missing from before this session.
+    Coverage(Coverage),
     /// Something happened to a container.
     Event(ContainerEvent),
     /// A sample of a container.
@@ -83,6 +152,19 @@ pub enum Report {
     HostStats(HostStats),
     /// Trouble for the event log.
     Trouble(Trouble),
+}
+
+/// Containers that changed, as the agent told it.
+#[derive(Debug)]
+pub struct Change {
+    /// `set` is every container there is.
+    pub is_full: bool,
+    /// New or changed ones, each with the hash of its listing as it was sent.
+    pub set: Vec<(ListHash, ContainerListing)>,
+    /// Those that are no more.
+    pub gone: Vec<ContainerId>,
+    /// The hash of what the agent has after it.
+    pub hash: ListHash,
 }
 
 /// Why the session ends itself.

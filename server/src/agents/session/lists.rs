@@ -2,17 +2,20 @@
 
 use std::time::Instant;
 
-use pilotfish_protocol::{CallId, ContainerListing};
+use pilotfish_protocol::extension::ListChange;
+use pilotfish_protocol::{CallId, ContainerListing, ListHash};
 use serde_json::value::RawValue;
 
 use crate::agents::calls;
-use crate::agents::session::exchange::Pace;
+use crate::agents::session::exchange::{Change, Pace};
 use crate::telemetry::fleet::CONTAINERS;
 
 /// The rhythm of one session's lists.
 #[derive(Debug)]
 pub(super) struct Lists {
     pace: Pace,
+    /// They are listed regularly; where the agent tells changes by itself, never.
+    is_regular: bool,
     /// Makes the ids of the calls, after a random beginning.
     random: [u8; 16],
     pub(super) count: u32,
@@ -37,9 +40,10 @@ enum State {
 
 impl Lists {
     /// The first list is due at once.
-    pub(super) fn new(pace: Pace, random: [u8; 16], now: Instant) -> Self {
+    pub(super) fn new(pace: Pace, is_regular: bool, random: [u8; 16], now: Instant) -> Self {
         Self {
             pace,
+            is_regular,
             random,
             count: 0,
             is_watched: false,
@@ -50,10 +54,10 @@ impl Lists {
         }
     }
 
-    /// When to ask next; `None` while one is on its way.
+    /// When to ask next; `None` while one is on its way, and where that is not needed.
     pub(super) fn due_at(&self) -> Option<Instant> {
         match self.state {
-            State::Due { at, .. } => Some(at),
+            State::Due { at, .. } => Some(at).filter(|_| self.is_regular),
             State::InFlight { .. } => None,
         }
     }
@@ -139,4 +143,19 @@ pub(super) fn read(payload: &RawValue) -> Option<Vec<ContainerListing>> {
         .into_iter()
         .filter_map(|element| serde_json::from_str(element.get()).ok());
     Some(listings.take(CONTAINERS).collect())
+}
+
+/// Reads what changed; bounded as [`read`].
+pub(super) fn read_change(change: &ListChange) -> Change {
+    let read = |listing: &Box<RawValue>| {
+        let hash = ListHash::of(listing.get().as_bytes());
+        Some((hash, serde_json::from_str(listing.get()).ok()?))
+    };
+    let set = change.set.iter().filter_map(read);
+    Change {
+        is_full: change.is_full,
+        set: set.take(CONTAINERS).collect(),
+        gone: change.gone.iter().take(CONTAINERS).cloned().collect(),
+        hash: change.hash,
+    }
 }

@@ -1,7 +1,9 @@
 //! Scripts of what happens to a session, and what it wants done.
 
+use pilotfish_protocol::{Failure, ListHash};
+
 use super::*;
-use crate::agents::session::exchange::PACE;
+use crate::agents::session::exchange::{METERED_RHYTHM, PACE, RHYTHM, Rhythm};
 
 const MS: Duration = Duration::from_millis(1);
 /// What the ids of the regular lists begin with.
@@ -23,6 +25,8 @@ enum Out {
     Ping,
     Done(&'static str, Result<(), CallError>),
     Listed(usize),
+    Changed(usize),
+    Confirmed,
     Up,
     Down(String),
     Report,
@@ -31,8 +35,16 @@ enum Out {
 
 impl Script {
     fn new(is_ours: bool) -> Script {
+        Script::of(if is_ours {
+            Dialect::Heartbeats
+        } else {
+            Dialect::DockMon
+        })
+    }
+
+    fn of(dialect: Dialect) -> Script {
         let start = crate::clock::now();
-        let mut session = Session::new(PACE, is_ours, LISTS, start + SECOND * 60, start);
+        let mut session = Session::new(PACE, dialect, LISTS, start + SECOND * 60, start);
         session.handle(Input::Time, start);
         Script {
             session,
@@ -85,15 +97,22 @@ impl Script {
             Output::Send(text) if text.contains("list_containers") => Out::List,
             Output::Send(text) => {
                 let value: serde_json::Value = serde_json::from_str(&text).unwrap();
-                Out::Send(value["payload"]["action"].as_str().unwrap().to_owned())
+                let action = value["payload"]["action"].as_str();
+                Out::Send(action.map_or(text, str::to_owned))
             }
             Output::Ping => Out::Ping,
             Output::Done(waiter, outcome) => Out::Done(waiter, outcome.map(|_| ())),
             Output::Report(Report::Engine(EngineState::Up { .. })) => Out::Up,
             Output::Report(Report::Engine(EngineState::Down { why })) => Out::Down(why.to_string()),
             Output::Report(Report::List(listings)) => Out::Listed(listings.len()),
+            Output::Report(Report::Change(change)) => Out::Changed(change.set.len()),
+            Output::Report(Report::ListConfirmed) => Out::Confirmed,
             Output::Report(
                 Report::Event(_)
+                | Report::Collector(_)
+                | Report::Cadence(_)
+                | Report::Spending(_)
+                | Report::Coverage(_)
                 | Report::ContainerStats(_)
                 | Report::HostStats(_)
                 | Report::Trouble(_),
@@ -410,4 +429,165 @@ fn of_a_list_without_end_only_so_much_is_read() {
     script.answer_list(&format!(r#""payload":[{listings}]"#));
     let most = Out::Listed(crate::telemetry::fleet::CONTAINERS);
     assert!(script.outputs().contains(&most));
+}
+
+/// A session of the extension with a host of which these containers are held.
+fn extended(rhythm: Rhythm, held: Option<u64>) -> Script {
+    let held = held.map(ListHash);
+    Script::of(Dialect::Extension { rhythm, held })
+}
+
+fn extra(json: &str) -> Out {
+    Out::Send(json.to_owned())
+}
+
+fn cadence(ms: u64) -> Out {
+    extra(&format!(r#"{{"type":"cadence","stats_interval_ms":{ms}}}"#))
+}
+
+fn heartbeat(hash: u64) -> String {
+    format!(r#"{{"type":"heartbeat","containers":"{hash:016x}"}}"#)
+}
+
+const LIST: &str = r#"{"type":"list"}"#;
+const KEYFRAME: &str = r#"{"type":"keyframe"}"#;
+
+#[test]
+fn an_agent_of_the_extension_is_never_asked_for_its_containers_regularly() {
+    let mut script = extended(RHYTHM, None);
+    script.check(&[]);
+    script.message(r#"{"type":"heartbeat","engine":"up"}"#);
+    script.check(&[Out::Up]);
+    script.feed(Input::Watched(true)).check(&[cadence(1000)]);
+    let now = script.now;
+    script.session.list_is_old(now);
+    script.at(SECOND * 3600).feed(Input::Time).check(&[]);
+}
+
+#[test]
+fn a_heartbeat_with_another_hash_wants_the_whole_list_ever_more_rarely() {
+    let mut script = extended(RHYTHM, Some(7));
+    script.message(&heartbeat(7)).check(&[Out::Confirmed]);
+    script.message(&heartbeat(8)).check(&[extra(LIST)]);
+    script.at(SECOND * 5 - MS).message(&heartbeat(8)).check(&[]);
+    script
+        .at(SECOND * 5)
+        .message(&heartbeat(8))
+        .check(&[extra(LIST)]);
+    script.at(SECOND * 10).message(&heartbeat(8)).check(&[]);
+    script
+        .at(SECOND * 15)
+        .message(&heartbeat(8))
+        .check(&[extra(LIST)]);
+    // As soon as both hold the same, another difference counts at once.
+    script.message(&heartbeat(7)).check(&[Out::Confirmed]);
+    script
+        .at(SECOND * 35)
+        .message(&heartbeat(8))
+        .check(&[extra(LIST)]);
+    script
+        .at(SECOND * 40)
+        .message(&heartbeat(8))
+        .check(&[extra(LIST)]);
+}
+
+#[test]
+fn a_change_after_which_both_hold_something_else_wants_the_whole_list() {
+    let mut script = extended(RHYTHM, None);
+    let change = r#"{"type":"containers","is_full":true,"hash":"01","set":[{"Id":"0123456789ab"},{"Id":7}]}"#;
+    script.message(change).check(&[Out::Changed(1)]);
+    let now = script.now;
+    script.session.holds(Some(ListHash(1)), ListHash(1), now);
+    script.check(&[]);
+    script.session.holds(Some(ListHash(2)), ListHash(1), now);
+    script.check(&[extra(LIST)]);
+}
+
+#[test]
+fn messages_of_the_extension_mean_nothing_where_it_was_not_agreed() {
+    let mut script = Script::new(true);
+    script.check(&[Out::List]);
+    script
+        .message(r#"{"type":"containers","is_full":true,"hash":"01","set":[]}"#)
+        .message(&heartbeat(3))
+        .feed(Input::Frame { is_usable: false })
+        .check(&[]);
+}
+
+#[test]
+fn the_cadence_follows_the_viewers_and_lingers_after_the_last() {
+    let mut script = extended(
+        Rhythm {
+            linger: SECOND * 20,
+            ..RHYTHM
+        },
+        None,
+    );
+    script.feed(Input::Watched(true)).check(&[cadence(1000)]);
+    script.at(SECOND).feed(Input::Watched(true)).check(&[]);
+    script.feed(Input::Watched(false)).check(&[]);
+    assert_eq!(script.session.deadline(), script.now + SECOND * 20);
+    // Somebody else comes before it is over.
+    script
+        .at(SECOND * 20)
+        .feed(Input::Watched(true))
+        .feed(Input::Watched(false))
+        .check(&[]);
+    script.at(SECOND * 40 - MS).check(&[]);
+    script.at(SECOND * 40).check(&[cadence(10_000)]);
+    script
+        .at(SECOND * 61)
+        .feed(Input::Watched(false))
+        .check(&[]);
+}
+
+#[test]
+fn a_metered_agent_is_asked_for_no_more_than_a_tick_in_10_seconds() {
+    let mut script = extended(METERED_RHYTHM, None);
+    script.feed(Input::Watched(true)).check(&[cadence(10_000)]);
+    script.feed(Input::Watched(false));
+    script.at(SECOND * 30).check(&[cadence(240_000)]);
+    let silent = script.now + SECOND * 600;
+    script.session.handle(Input::Time, silent - MS);
+    script.check(&[]);
+    script.session.handle(Input::Time, silent);
+    script.check(&[Out::Close(Ending::Silent)]);
+}
+
+#[test]
+fn a_frame_that_cannot_be_used_wants_a_keyframe_but_not_at_every_frame() {
+    let mut script = extended(RHYTHM, None);
+    let bad = || Input::Frame { is_usable: false };
+    script.feed(bad()).check(&[extra(KEYFRAME)]);
+    script.feed(bad()).check(&[]);
+    script.at(SECOND * 5).feed(bad()).check(&[extra(KEYFRAME)]);
+    // A peer that alternates does not get an answer at each.
+    for _ in 0..100 {
+        script.feed(Input::Frame { is_usable: true }).feed(bad());
+    }
+    script.check(&[]);
+}
+
+#[test]
+fn an_agent_of_the_extension_is_pinged_only_when_it_heard_nothing_for_30_seconds() {
+    let pings = |script: &mut Script| {
+        let outputs = std::iter::from_fn(|| script.session.poll_output());
+        outputs
+            .filter(|output| matches!(output, Output::Ping))
+            .count()
+    };
+    let mut script = extended(RHYTHM, None);
+    script.at(SECOND * 30 - MS);
+    assert_eq!(pings(&mut script), 0);
+    script.at(SECOND * 30);
+    assert_eq!(pings(&mut script), 1);
+    // The answer to its own ping is a word, as is a message.
+    script.at(SECOND * 50).feed(Input::Pinged);
+    script.at(SECOND * 79);
+    assert_eq!(pings(&mut script), 0);
+    script.feed(Input::Watched(true));
+    script.at(SECOND * 109 - MS);
+    assert_eq!(pings(&mut script), 0);
+    script.at(SECOND * 109);
+    assert_eq!(pings(&mut script), 1);
 }

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pilotfish_protocol::Text;
+use pilotfish_protocol::{ContainerListing, Text};
 
 use super::*;
 
@@ -194,7 +194,7 @@ fn containers_are_known_by_12_digits_and_bounded() {
     fleet.list(&host(), FIRST, &many, 11);
     let list = fleet.find(&host()).unwrap().list.as_ref().unwrap();
     assert_eq!(list.containers.len(), CONTAINERS);
-    assert!(list.containers.keys().all(|id| id.len() == 12));
+    assert!(list.containers.keys().all(|id| id.to_string().len() == 12));
 }
 
 #[test]
