@@ -81,12 +81,16 @@ impl AgentMessage {
                 envelope.command.as_deref().unwrap_or_default(),
                 envelope.payload,
             ),
-            extra if AgentExtra::TYPES.contains(&extra) => {
-                Ok(Self::Extra(content("extension", text)?))
-            }
-            unknown => Ok(Self::Unknown {
-                kind: Text::cut(unknown),
-            }),
+            kind => match AgentExtra::decode(kind, text) {
+                Some(Ok(extra)) => Ok(Self::Extra(Box::new(extra))),
+                Some(Err(source)) => Err(DecodeError::Content {
+                    what: "extension",
+                    source,
+                }),
+                None => Ok(Self::Unknown {
+                    kind: Text::cut(kind),
+                }),
+            },
         }
     }
 

@@ -3,17 +3,14 @@
 //! Every change goes the same way: the fleet takes it, viewers are told, and what is worth keeping goes into the journal, which
 //! [`Board::flush`] writes to the store.
 
+mod lists;
 mod records;
 mod viewers;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pilotfish_protocol::{
-    ContainerEvent, ContainerListing, ContainerStats, EngineState, HostId, HostStats, ListHash,
-    Trouble,
-};
+use pilotfish_protocol::{ContainerEvent, ContainerStats, EngineState, HostId, HostStats, Trouble};
 
-use crate::agents::session::exchange::Change;
 use crate::app::App;
 use crate::clock;
 use crate::store::agents::AgentRecord;
@@ -193,42 +190,6 @@ impl Board {
         .encode();
         let subject = Subject::ContainerStats(id.clone(), short.to_owned());
         state.fanout.tell_watchers(id, &subject, &message);
-    }
-
-    /// Takes a container list.
-    pub fn list(&self, id: &HostId, session: SessionId, listings: &[ContainerListing]) {
-        let now = clock::unix_ms();
-        let mut state = self.lock();
-        let Some(is_other) = state.fleet.list(id, session, listings, now) else {
-            return;
-        };
-        if is_other {
-            state.tell_host(id);
-        }
-        state.tell_containers(id);
-    }
-
-    /// Takes what changed of a container list; gives the hash of what is held now, when it is known.
-    pub fn change(&self, id: &HostId, session: SessionId, change: &Change) -> Option<ListHash> {
-        let now = clock::unix_ms();
-        let mut state = self.lock();
-        let changed = state.fleet.change(id, session, change, now)?;
-        if changed.are_counts_other {
-            state.tell_host(id);
-        }
-        state.tell_containers(id);
-        changed.held
-    }
-
-    /// The container list is as it was.
-    pub fn confirm_list(&self, id: &HostId, session: SessionId) {
-        let now = clock::unix_ms();
-        self.lock().fleet.confirm_list(id, session, now);
-    }
-
-    /// Gives the hash of the containers that are held of a host, when it is known.
-    pub fn held(&self, id: &HostId) -> Option<ListHash> {
-        self.look(|fleet| fleet.find(id)?.list.as_ref()?.hash())
     }
 
     /// Takes an event of a container.

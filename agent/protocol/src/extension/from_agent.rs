@@ -7,6 +7,7 @@ use alloc::vec::Vec;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::RunId;
 use super::list_hash::ListHash;
 use crate::agent_message::to_json;
 use crate::ids::ContainerId;
@@ -14,7 +15,7 @@ use crate::lenient;
 use crate::text::Text;
 
 /// A text message from an agent.
-#[derive(Clone, Debug, Serialize, Deserialize)]
+#[derive(Clone, Debug, Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub enum AgentExtra {
     /// Containers changed.
@@ -82,6 +83,9 @@ pub struct CollectorReport {
         deserialize_with = "lenient::text"
     )]
     pub boot_id: Option<Text<64>>,
+    /// The run that measures, whose clock the ticks have: without it the server cannot tell the next session what it has of this one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run: Option<RunId>,
     /// How long the host has been up.
     #[serde(
         default,
@@ -191,12 +195,53 @@ pub struct Span {
 }
 
 impl AgentExtra {
-    /// The values of `type` that are in this enum.
-    pub(crate) const TYPES: [&str; 5] = ["containers", "collector", "cadence", "spent", "coverage"];
+    /// Reads the content of a message with this `type`; `None` when it is none of these.
+    ///
+    /// By hand, because serde cannot hand on raw JSON out of an enum that is tagged inside.
+    pub(crate) fn decode(kind: &str, text: &str) -> Option<Result<Self, serde_json::Error>> {
+        Some(match kind {
+            "containers" => lenient::object(text).map(Self::Containers),
+            "collector" => lenient::object(text).map(Self::Collector),
+            "cadence" => lenient::object(text).map(Self::Cadence),
+            "spent" => lenient::object(text).map(Self::Spent),
+            "coverage" => lenient::object(text).map(Self::Coverage),
+            _ => return None,
+        })
+    }
 
     /// Writes the message.
     #[must_use]
     pub fn encode(&self) -> String {
         to_json(self)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use alloc::string::ToString as _;
+    use alloc::vec;
+
+    use super::*;
+    use crate::AgentMessage;
+
+    #[test]
+    fn listings_of_a_change_keep_the_bytes_that_were_hashed() {
+        let listing = r#"{"Id":"0123456789ab", "Names":["/w\u00e9b"]}"#;
+        let change = ListChange {
+            is_full: true,
+            set: vec![RawValue::from_string(listing.to_string()).unwrap()],
+            gone: vec![ContainerId::new("aaaaaaaaaaaa").unwrap()],
+            hash: ListHash::of(listing.as_bytes()),
+        };
+        let text = AgentExtra::Containers(change.clone()).encode();
+        let AgentMessage::Extra(extra) = AgentMessage::decode(&text).unwrap() else {
+            panic!("{text}")
+        };
+        let AgentExtra::Containers(read) = *extra else {
+            panic!("{text}")
+        };
+        assert_eq!(read.set[0].get(), listing);
+        assert_eq!((read.hash, read.is_full), (change.hash, true));
+        assert_eq!(read.gone, change.gone);
     }
 }

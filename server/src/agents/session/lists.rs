@@ -147,11 +147,11 @@ pub(super) fn read(payload: &RawValue) -> Option<Vec<ContainerListing>> {
 
 /// Reads what changed; bounded as [`read`].
 pub(super) fn read_change(change: &ListChange) -> Change {
-    let read = |listing: &Box<RawValue>| {
+    let read = |listing: &RawValue| {
         let hash = ListHash::of(listing.get().as_bytes());
         Some((hash, serde_json::from_str(listing.get()).ok()?))
     };
-    let set = change.set.iter().filter_map(read);
+    let set = change.set.iter().filter_map(|listing| read(listing));
     Change {
         is_full: change.is_full,
         set: set.take(CONTAINERS).collect(),
