@@ -249,16 +249,12 @@ fn relay(client: TcpStream, shared: &Shared, generation: u64) {
 /// Moves bytes until one side ends, then lets the other know.
 fn pump(from: &TcpStream, to: &TcpStream, shared: &Shared, generation: u64, moved: &AtomicU64) {
     let mut buffer = [0; PIECE_BYTES];
-    let (mut from, mut to) = (from, to);
+    let mut from = from;
     if from.set_read_timeout(Some(POLL)).is_err() || from.set_nodelay(true).is_err() {
         return;
     }
     while shared.may_pass(generation) {
-        let bytes_per_sec = shared.state().bytes_per_sec;
-        let most = bytes_per_sec.map_or(PIECE_BYTES, |limit| {
-            usize::try_from(limit / THROTTLED_PIECES).unwrap_or(PIECE_BYTES)
-        });
-        match from.read(&mut buffer[..most.clamp(1, PIECE_BYTES)]) {
+        match from.read(&mut buffer[..readable(shared)]) {
             Ok(0) => break,
             Ok(length) => {
                 // A stall that began during the read holds these bytes too.
@@ -268,13 +264,8 @@ fn pump(from: &TcpStream, to: &TcpStream, shared: &Shared, generation: u64, move
                 // Counted before they arrive, so that whoever has received them finds them counted.
                 moved.fetch_add(length as u64, Ordering::Relaxed);
                 shared.pieces.fetch_add(1, Ordering::Relaxed);
-                if to.write_all(&buffer[..length]).is_err() {
+                if !pass_on(&buffer[..length], to, shared) {
                     break;
-                }
-                if let Some(limit) = bytes_per_sec {
-                    pause(
-                        Duration::from_secs(1) * u32::try_from(length).unwrap_or(1) / limit.max(1),
-                    );
                 }
             }
             Err(error) if is_quiet(&error) => {}
@@ -284,6 +275,36 @@ fn pump(from: &TcpStream, to: &TcpStream, shared: &Shared, generation: u64, move
     if shared.state().generation == generation {
         drop(to.shutdown(std::net::Shutdown::Write));
     }
+}
+
+/// How much is read at once: of a limited line no more than it moves soon, so that the rest waits with its sender.
+fn readable(shared: &Shared) -> usize {
+    let limit = shared.state().bytes_per_sec;
+    limit.map_or(PIECE_BYTES, |limit| piece_bytes(limit).min(PIECE_BYTES))
+}
+
+fn piece_bytes(bytes_per_sec: u32) -> usize {
+    usize::try_from(bytes_per_sec / THROTTLED_PIECES)
+        .unwrap_or(PIECE_BYTES)
+        .max(1)
+}
+
+/// Writes all of `bytes`, no faster than the limit; `false` when nobody takes them.
+fn pass_on(mut bytes: &[u8], mut to: &TcpStream, shared: &Shared) -> bool {
+    while !bytes.is_empty() {
+        let limit = shared.state().bytes_per_sec;
+        let most = limit.map_or(bytes.len(), piece_bytes).min(bytes.len());
+        let (piece, rest) = bytes.split_at(most);
+        if to.write_all(piece).is_err() {
+            return false;
+        }
+        if let Some(limit) = limit {
+            let piece_bytes = u32::try_from(piece.len()).unwrap_or(u32::MAX);
+            pause(Duration::from_secs(1) * piece_bytes / limit.max(1));
+        }
+        bytes = rest;
+    }
+    true
 }
 
 fn is_quiet(error: &io::Error) -> bool {
