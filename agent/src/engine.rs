@@ -16,6 +16,7 @@ pub mod logs;
 pub mod op;
 pub mod operations;
 pub mod path;
+pub mod process;
 pub mod version;
 pub mod watch;
 

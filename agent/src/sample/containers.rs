@@ -1,0 +1,271 @@
+//! The shell of container samples: keeps which containers run, finds each one's files once per start, and reads all in one pass.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use futures_lite::future::zip;
+use pilotfish_protocol::extension::from_agent::{ContainerSource, Missing};
+use pilotfish_protocol::{ContainerEvent, ContainerId, Reading};
+
+use super::cgroup::files::{Budget, ContainerFiles, Gone, Reader};
+use super::cgroup::place::{Finder, NotFound};
+use super::roots::Roots;
+use crate::engine::Engine;
+use crate::engine::process::ContainerProcess;
+
+/// Most containers that are sampled; further ones are left out until others go.
+pub const CONTAINERS: usize = 1024;
+/// Most containers whose process is asked for in one pass; the rest is asked for in the next.
+const FOUND_PER_PASS: usize = 8;
+
+/// A handle to the sampler; clones share the containers.
+#[derive(Clone, Debug)]
+pub struct Sampler {
+    engine: Engine,
+    shared: Rc<RefCell<Shared>>,
+}
+
+/// A container that runs, as a list tells.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RunningContainer {
+    /// Its full id.
+    pub id: ContainerId,
+    /// Its name, without slash.
+    pub name: Rc<str>,
+}
+
+/// What was read of one container in one pass.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerSample {
+    /// Its full id.
+    pub id: ContainerId,
+    /// Its name, without slash.
+    pub name: Rc<str>,
+    /// What is known of it.
+    pub reading: Reading,
+}
+
+/// How containers are measured, and why a value is missing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ContainerCollector {
+    /// Where the values come from.
+    pub source: ContainerSource,
+    /// Why they do not come from cgroup files.
+    pub why: Option<String>,
+    /// The Engine's cgroup driver: `systemd`, `cgroupfs`; `None` before the first container was found.
+    pub cgroup_driver: Option<&'static str>,
+    /// Values that cannot be known.
+    pub missing: Vec<Missing>,
+}
+
+#[derive(Debug)]
+struct Shared {
+    containers: BTreeMap<ContainerId, Container>,
+    finder: Finder,
+    reader: Reader,
+    /// Of the containers found so far.
+    turn: usize,
+    cgroup_driver: Option<&'static str>,
+}
+
+#[derive(Debug)]
+struct Container {
+    name: Rc<str>,
+    /// Starts that were told of: what is learned about an earlier one is of no use.
+    starts: u32,
+    source: Source,
+}
+
+#[derive(Debug)]
+enum Source {
+    /// Not known yet.
+    Unknown,
+    /// Its own files.
+    Files(Box<ContainerFiles>),
+    /// Its files cannot be found.
+    Engine(NotFound),
+}
+
+impl Sampler {
+    /// A sampler of no containers.
+    #[must_use]
+    pub fn new(engine: Engine, roots: Roots) -> Self {
+        let shared = Shared {
+            containers: BTreeMap::new(),
+            finder: Finder::new(roots),
+            reader: Reader::new(Budget::new(512)),
+            turn: 0,
+            cgroup_driver: None,
+        };
+        Self {
+            engine,
+            shared: Rc::new(RefCell::new(shared)),
+        }
+    }
+
+    /// Makes `running` the containers to sample, as a list of containers told; those that stay keep their files.
+    pub fn keep_only(&self, running: &[RunningContainer]) {
+        let containers = &mut self.shared.borrow_mut().containers;
+        let mut before = std::mem::take(containers);
+        for container in running.iter().take(CONTAINERS) {
+            let mut kept = before
+                .remove(&container.id)
+                .unwrap_or_else(|| Container::new(&container.name));
+            if kept.name != container.name {
+                kept.name = Rc::clone(&container.name);
+            }
+            containers.insert(container.id.clone(), kept);
+        }
+    }
+
+    /// Takes an event: a container that starts is sampled, one that died or went is forgotten. A `kill` alone may be any signal.
+    pub fn note(&self, event: &ContainerEvent) {
+        let containers = &mut self.shared.borrow_mut().containers;
+        let id = &event.container_id;
+        match event.action.as_str() {
+            "start" | "restart" => {
+                let starts = containers.get(id).map_or(0, |before| before.starts);
+                if containers.len() < CONTAINERS || containers.contains_key(id) {
+                    let mut container = Container::new(&Rc::from(&*event.container_name));
+                    container.starts = starts.wrapping_add(1);
+                    containers.insert(id.clone(), container);
+                }
+            }
+            "unpause" if containers.len() < CONTAINERS => {
+                containers
+                    .entry(id.clone())
+                    .or_insert_with(|| Container::new(&Rc::from(&*event.container_name)));
+            }
+            "die" | "destroy" => drop(containers.remove(id)),
+            "rename" => {
+                if let Some(container) = containers.get_mut(id) {
+                    container.name = Rc::from(&*event.container_name);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// Reads all containers once; one that was not found yet is left out.
+    pub async fn sample(&self) -> Vec<ContainerSample> {
+        self.find_new().await;
+        let shared = &mut *self.shared.borrow_mut();
+        let mut samples = Vec::with_capacity(shared.containers.len());
+        for (id, container) in &mut shared.containers {
+            let Source::Files(files) = &mut container.source else {
+                continue;
+            };
+            match files.read(&mut shared.reader) {
+                Ok(reading) => samples.push(ContainerSample {
+                    id: id.clone(),
+                    name: Rc::clone(&container.name),
+                    reading: *reading,
+                }),
+                // Started again, or the event that it died is still under way.
+                Err(Gone) => container.source = Source::Unknown,
+            }
+        }
+        samples
+    }
+
+    /// How containers are measured now.
+    #[must_use]
+    pub fn report(&self) -> ContainerCollector {
+        let shared = self.shared.borrow();
+        let of_files = if shared.finder.is_v1() {
+            ContainerSource::CgroupV1
+        } else {
+            ContainerSource::CgroupV2
+        };
+        let containers = || shared.containers.values();
+        let has_files = containers().any(|it| matches!(it.source, Source::Files(_)));
+        let not_found = containers().find_map(|it| match &it.source {
+            Source::Engine(not_found) => Some(not_found),
+            Source::Unknown | Source::Files(_) => None,
+        });
+        let is_by_engine = !shared.finder.has_mounts() || (!has_files && not_found.is_some());
+        let why = not_found.map_or_else(|| NotFound::NoMounts.to_string(), NotFound::to_string);
+        ContainerCollector {
+            source: if is_by_engine {
+                ContainerSource::Engine
+            } else {
+                of_files
+            },
+            why: is_by_engine.then_some(why),
+            cgroup_driver: shared.cgroup_driver,
+            missing: Vec::new(),
+        }
+    }
+
+    /// Finds the files of containers that are new, two at a time.
+    async fn find_new(&self) {
+        let mut new: Vec<(ContainerId, u32)> = {
+            let shared = self.shared.borrow();
+            let containers = shared.containers.iter();
+            let new = containers.filter(|(_, it)| matches!(it.source, Source::Unknown));
+            new.map(|(id, it)| (id.clone(), it.starts))
+                .take(FOUND_PER_PASS)
+                .collect()
+        };
+        if new.is_empty() {
+            return;
+        }
+        let second = new.split_off(new.len().div_ceil(2));
+        zip(self.find_each(new), self.find_each(second)).await;
+    }
+
+    async fn find_each(&self, new: Vec<(ContainerId, u32)>) {
+        for (id, starts) in new {
+            let process = self.engine.process(&id).await;
+            let shared = &mut *self.shared.borrow_mut();
+            let is_of_this_start = shared
+                .containers
+                .get(&id)
+                .is_some_and(|it| it.starts == starts);
+            if !is_of_this_start {
+                continue;
+            }
+            match process {
+                Ok(Some(process)) => shared.found(&id, &process),
+                Ok(None) => drop(shared.containers.remove(&id)),
+                Err(error) if error.is_not_found() => drop(shared.containers.remove(&id)),
+                Err(error) => {
+                    log::debug!("sample container {}: {}", id.short(), error.reason());
+                    if error.is_unreachable() {
+                        return;
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Container {
+    fn new(name: &Rc<str>) -> Self {
+        Self {
+            name: Rc::clone(name),
+            starts: 0,
+            source: Source::Unknown,
+        }
+    }
+}
+
+impl Shared {
+    fn found(&mut self, id: &ContainerId, process: &ContainerProcess) {
+        let Some(container) = self.containers.get_mut(id) else {
+            return;
+        };
+        container.source = match self.finder.find(id, process) {
+            Ok(place) => {
+                self.turn = self.turn.wrapping_add(1);
+                self.cgroup_driver = place.driver().or(self.cgroup_driver);
+                Source::Files(Box::new(ContainerFiles::new(place, self.turn)))
+            }
+            Err(error) => {
+                log::debug!("files of container {}: {error}", id.short());
+                Source::Engine(error)
+            }
+        };
+    }
+}
