@@ -12,6 +12,7 @@ mod demo;
 mod shell;
 mod test;
 mod tidy;
+mod vm;
 
 use std::process::ExitCode;
 
@@ -55,6 +56,12 @@ const COMMANDS: &[Command] = &[
         arguments: "footprint [--containers N] [--seconds S]",
         about: "what the agent costs, against the ceilings of benches/budgets.toml",
         run: bench::run,
+    },
+    Command {
+        name: "vm",
+        arguments: "record groups|here",
+        about: "an emulated host with cgroup v2: record its files for tests",
+        run: vm::run,
     },
 ];
 
