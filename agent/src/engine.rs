@@ -7,6 +7,7 @@ pub mod connection;
 pub mod containers;
 pub mod endpoint;
 pub mod error;
+pub mod event_stream;
 pub mod events;
 pub mod facts;
 pub mod follow;

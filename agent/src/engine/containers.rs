@@ -1,6 +1,5 @@
-//! What the Engine tells about its containers: the list, one of them, their stats, logs and events.
+//! What the Engine tells about its containers: the list, one of them, their stats and logs.
 
-use std::collections::VecDeque;
 use std::time::Duration;
 
 use hyper::Method;
@@ -8,10 +7,8 @@ use pilotfish_protocol::{ContainerId, ContainerListing, Timestamp};
 use serde::Deserialize;
 use serde_json::value::RawValue;
 
-use super::connection::{Answer, Engine, within};
+use super::connection::{Engine, within};
 use super::error::EngineError;
-use super::events::EngineEvent;
-use super::events::lines::Lines;
 use super::inspect::mask_env;
 use super::listing::Missing;
 use super::logs::{LogReader, LogText};
@@ -19,11 +16,6 @@ use super::op::Op;
 use super::path::Encoded;
 use super::version::ApiVersion;
 use crate::identity::container_id::Neighbour;
-
-/// Longest line of the event stream that is read; a longer one is skipped and counted.
-const EVENT_LINE_BYTES: usize = 64 * 1024;
-/// `{"type":["container"]}`, percent-encoded.
-const ONLY_CONTAINERS: &str = "%7B%22type%22%3A%5B%22container%22%5D%7D";
 
 /// How long completing a list may take in all, so that hundreds of slow questions do not outlast the server's patience (30 s).
 const ADDITIONS_WAIT: Duration = Duration::from_secs(8);
@@ -273,61 +265,5 @@ impl Engine {
         let log = read.await;
         self.learn(log.as_ref().err());
         log
-    }
-
-    /// Opens the stream of container events, beginning with those since `since` (seconds and nanoseconds since 1970) that the Engine
-    /// still remembers.
-    ///
-    /// # Errors
-    ///
-    /// [`EngineError`] when the stream cannot be opened within the deadline of [`Op::FollowEvents`].
-    pub async fn events(&self, since: &str) -> Result<EventStream, EngineError> {
-        let op = Op::FollowEvents;
-        let path = format!("/events?since={}&filters={ONLY_CONTAINERS}", Encoded(since));
-        let opened = within(op, op.deadline(), self.open(op, Method::GET, &path)).await;
-        self.learn(opened.as_ref().err());
-        Ok(EventStream {
-            answer: opened?,
-            lines: Lines::new(EVENT_LINE_BYTES),
-            events: VecDeque::new(),
-        })
-    }
-}
-
-/// An open stream of container events.
-#[derive(Debug)]
-pub struct EventStream {
-    answer: Answer,
-    lines: Lines,
-    /// Events of the piece read last, at most a buffer full.
-    events: VecDeque<EngineEvent>,
-}
-
-impl EventStream {
-    /// Waits for the next event, as long as it takes; `None` when the Engine ended the stream. Loses nothing when dropped while waiting.
-    ///
-    /// # Errors
-    ///
-    /// [`EngineError::Framing`] when the connection breaks.
-    pub async fn next(&mut self) -> Result<Option<EngineEvent>, EngineError> {
-        loop {
-            if let Some(event) = self.events.pop_front() {
-                return Ok(Some(event));
-            }
-            let op = Op::FollowEvents;
-            let piece = self
-                .answer
-                .next()
-                .await
-                .map_err(|source| EngineError::Framing { op, source })?;
-            let Some(piece) = piece else { return Ok(None) };
-            let skipped = self.lines.skipped();
-            let events = &mut self.events;
-            self.lines
-                .push(&piece, |line| events.extend(EngineEvent::parse(line)));
-            if self.lines.skipped() > skipped {
-                log::debug!("{op}: skipped an event above {EVENT_LINE_BYTES} bytes");
-            }
-        }
     }
 }

@@ -5,6 +5,7 @@
 
 pub mod cursor;
 pub mod lines;
+pub mod recall;
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
@@ -34,7 +35,16 @@ pub struct EngineEvent {
     /// When, by the Engine's clock, in nanoseconds since 1970.
     pub time_nano: i64,
     /// What.
-    pub event: ContainerEvent,
+    pub happened: Happened,
+}
+
+/// What happened to a container.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Happened {
+    /// An event of its own.
+    Event(ContainerEvent),
+    /// It was connected to a network or disconnected from one, which changes its listing and is otherwise told to nobody.
+    Rewired(ContainerId),
 }
 
 #[derive(Deserialize)]
@@ -62,21 +72,30 @@ struct Actor<'a> {
 }
 
 impl EngineEvent {
-    /// Reads one line. `None` when it is no event of a container.
+    /// Reads one line. `None` when nothing in it is about a container.
     ///
     /// Command lines of execs are left out, since they may hold secrets; attributes are bounded, the event's own ones kept first.
     #[must_use]
     pub fn parse(line: &[u8]) -> Option<Self> {
         let message: Message<'_> = serde_json::from_slice(line).ok()?;
-        if message.subject != "container" {
-            return None;
-        }
-        let container_id = ContainerId::new(message.actor.id).ok()?;
-        let mut attributes = message.actor.attributes.unwrap_or_default();
         let time_nano = match message.time_nano {
             0 => message.time_seconds.saturating_mul(1_000_000_000),
             nano => nano,
         };
+        let mut attributes = message.actor.attributes.unwrap_or_default();
+        if message.subject == "network" {
+            let is_wiring = matches!(message.action.as_ref(), "connect" | "disconnect");
+            let container = attributes.remove("container").filter(|_| is_wiring)?;
+            let happened = Happened::Rewired(ContainerId::new(container).ok()?);
+            return Some(Self {
+                time_nano,
+                happened,
+            });
+        }
+        if message.subject != "container" {
+            return None;
+        }
+        let container_id = ContainerId::new(message.actor.id).ok()?;
         let event = ContainerEvent {
             container_id,
             container_name: cut(attributes.remove("name").unwrap_or_default(), VALUE_BYTES),
@@ -85,7 +104,10 @@ impl EngineEvent {
             timestamp: Some(Timestamp::from_unix_ms(time_nano / 1_000_000)),
             attributes: bound(attributes),
         };
-        Some(Self { time_nano, event })
+        Some(Self {
+            time_nano,
+            happened: Happened::Event(event),
+        })
     }
 }
 
@@ -143,7 +165,10 @@ mod tests {
     }
 
     fn parse(line: &str) -> ContainerEvent {
-        EngineEvent::parse(line.as_bytes()).unwrap().event
+        match EngineEvent::parse(line.as_bytes()).unwrap().happened {
+            Happened::Event(event) => event,
+            Happened::Rewired(id) => panic!("{id:?} was only rewired"),
+        }
     }
 
     #[track_caller]
@@ -164,7 +189,7 @@ mod tests {
         let attributes = r#"{"name":"web","image":"nginx:1","exitCode":"137"}"#;
         let event = EngineEvent::parse(line("die", attributes).as_bytes()).unwrap();
         assert_eq!(event.time_nano, 1_795_468_204_215_906_569);
-        let event = event.event;
+        let event = parse(&line("die", attributes));
         assert_eq!(event.container_id.as_str(), ID);
         assert_eq!(
             (event.container_name.as_str(), event.image.as_str()),
@@ -229,6 +254,31 @@ mod tests {
             EngineEvent::parse(line.as_bytes()).unwrap().time_nano,
             7_000_000_000
         );
+    }
+
+    #[test]
+    fn a_container_that_is_connected_to_a_network_is_rewired() {
+        for (action, attributes, is_rewired) in [
+            (
+                "connect",
+                format!(r#"{{"container":"{ID}","name":"lan","type":"bridge"}}"#),
+                true,
+            ),
+            ("disconnect", format!(r#"{{"container":"{ID}"}}"#), true),
+            ("create", format!(r#"{{"container":"{ID}"}}"#), false),
+            (
+                "connect",
+                r#"{"container":"endpoint of nobody"}"#.to_owned(),
+                false,
+            ),
+            ("connect", r#"{"name":"lan"}"#.to_owned(), false),
+        ] {
+            let line =
+                line(action, &attributes).replace("\"container\",\"Action", "\"network\",\"Action");
+            let happened = EngineEvent::parse(line.as_bytes()).map(|event| event.happened);
+            let rewired = Happened::Rewired(ContainerId::new(ID).unwrap());
+            assert_eq!(happened, is_rewired.then_some(rewired), "{line}");
+        }
     }
 
     #[test]

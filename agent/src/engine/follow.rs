@@ -2,16 +2,18 @@
 
 use std::time::Instant;
 
-use async_channel::{Receiver, Sender};
+use async_channel::{Receiver, SendError, Sender};
 use async_io::Timer;
 use futures_lite::future::or;
-use pilotfish_protocol::ContainerEvent;
+use pilotfish_protocol::extension::from_agent::Span;
+use pilotfish_protocol::{ContainerEvent, ContainerId};
 
 use super::connection::{Engine, Heard};
-use super::containers::EventStream;
 use super::error::EngineError;
-use super::events::EngineEvent;
+use super::event_stream::EventStream;
 use super::events::cursor::EventCursor;
+use super::events::recall::Resumed;
+use super::events::{EngineEvent, Happened};
 use super::watch::{Input, Output, Watch};
 use crate::clock;
 
@@ -30,6 +32,20 @@ pub enum EngineNews {
     },
     /// Something happened to a container. Told once, in the Engine's order, also what happened while the stream was broken.
     Event(ContainerEvent),
+    /// A container was connected to a network or disconnected from one. Told as events are.
+    Rewired(ContainerId),
+    /// Of this time there may be events that the Engine does not remember, for it was restarted or there were too many. What was known
+    /// of its containers may be old. Told after the events that it does remember.
+    Gap(Span),
+}
+
+impl From<Happened> for EngineNews {
+    fn from(happened: Happened) -> Self {
+        match happened {
+            Happened::Event(event) => Self::Event(event),
+            Happened::Rewired(id) => Self::Rewired(id),
+        }
+    }
 }
 
 /// What ended a wait.
@@ -46,8 +62,10 @@ pub async fn follow(engine: &Engine, news: &Sender<EngineNews>) {
     let (sender, heard) = async_channel::bounded(HEARD_QUEUE);
     engine.tell(sender);
     let mut watch = Watch::new();
-    let mut cursor = EventCursor::new(clock::unix_ms().saturating_mul(1_000_000));
+    let mut cursor = EventCursor::new(unix_nano());
     let mut stream: Option<EventStream> = None;
+    // When the stream ended that was the last one.
+    let mut ended_nano = None;
     let mut has_complained = false;
     loop {
         while let Some(output) = watch.poll_output() {
@@ -56,23 +74,26 @@ pub async fn follow(engine: &Engine, news: &Sender<EngineNews>) {
                     answer(&mut watch, &heard, engine.negotiate().await.map(drop));
                 }
                 Output::Ping => answer(&mut watch, &heard, engine.ping().await),
-                Output::OpenEvents => {
-                    // Events may have been missed for good.
-                    engine.additions().clear();
-                    match engine.events(&cursor.since()).await {
-                        Ok(opened) => (stream, has_complained) = (Some(opened), false),
-                        Err(error) => {
-                            // A proxy before the Engine may refuse this for good.
-                            if !has_complained && !error.is_unreachable() {
-                                has_complained = true;
-                                log::warn!("Engine refuses to tell events: {}", error.reason());
-                            }
-                            log::debug!("follow events: {}", error.reason());
-                            watch.handle(Input::EventsEnded, clock::now());
+                Output::OpenEvents => match open(engine, &mut cursor, ended_nano, news).await {
+                    Ok(opened) => {
+                        (stream, has_complained) = (Some(opened), false);
+                        ended_nano = None;
+                    }
+                    Err(error) => {
+                        // A proxy before the Engine may refuse this for good.
+                        if !has_complained && !error.is_unreachable() {
+                            has_complained = true;
+                            log::warn!("Engine refuses to tell events: {}", error.reason());
                         }
+                        log::debug!("follow events: {}", error.reason());
+                        watch.handle(Input::EventsEnded, clock::now());
+                    }
+                },
+                Output::CloseEvents => {
+                    if stream.take().is_some() {
+                        ended_nano = Some(unix_nano());
                     }
                 }
-                Output::CloseEvents => stream = None,
                 Output::ReportUp => {
                     if news.send(EngineNews::Up).await.is_err() {
                         return;
@@ -91,8 +112,7 @@ pub async fn follow(engine: &Engine, news: &Sender<EngineNews>) {
                 if !cursor.is_new(&event) {
                     continue;
                 }
-                engine.additions().note(&event.event);
-                if news.send(EngineNews::Event(event.event)).await.is_err() {
+                if tell(engine, event, news).await.is_err() {
                     return;
                 }
             }
@@ -101,6 +121,7 @@ pub async fn follow(engine: &Engine, news: &Sender<EngineNews>) {
                     log::debug!("follow events: {}", error.reason());
                 }
                 stream = None;
+                ended_nano = Some(unix_nano());
                 watch.handle(Input::EventsEnded, clock::now());
             }
             Woken::Heard(Heard::Answer) => watch.handle(Input::CallAnswered, clock::now()),
@@ -108,6 +129,46 @@ pub async fn follow(engine: &Engine, news: &Sender<EngineNews>) {
             Woken::Deadline => watch.handle(Input::Timeout, clock::now()),
         }
     }
+}
+
+/// Opens the stream of events. When one had ended before, first tells what the Engine remembers since, and whether that is all.
+async fn open(
+    engine: &Engine,
+    cursor: &mut EventCursor,
+    ended_nano: Option<i64>,
+    news: &Sender<EngineNews>,
+) -> Result<EventStream, EngineError> {
+    if let Some(ended_nano) = ended_nano {
+        let now_nano = unix_nano();
+        let remembered = engine.remembered_events(&cursor.since(), now_nano).await?;
+        let resumed = Resumed::of(remembered, cursor, ended_nano, now_nano);
+        if resumed.gap.is_some() {
+            engine.additions().clear();
+        }
+        // When nobody takes them any more, the next one to be told says so.
+        for event in resumed.new {
+            drop(tell(engine, event, news).await);
+        }
+        if let Some(gap) = resumed.gap {
+            drop(news.send(EngineNews::Gap(gap)).await);
+        }
+    }
+    engine.events(&cursor.since()).await
+}
+
+async fn tell(
+    engine: &Engine,
+    event: EngineEvent,
+    news: &Sender<EngineNews>,
+) -> Result<(), SendError<EngineNews>> {
+    if let Happened::Event(event) = &event.happened {
+        engine.additions().note(event);
+    }
+    news.send(event.happened.into()).await
+}
+
+fn unix_nano() -> i64 {
+    clock::unix_ms().saturating_mul(1_000_000)
 }
 
 /// Tells the watch the answer to its question. What the question itself left in `heard` is no news.

@@ -16,8 +16,10 @@ pub enum Op {
     ReadInfo,
     /// `GET /networks` and `GET /networks/NAME`
     ReadNetworks,
-    /// `GET /events`
+    /// `GET /events` without end
     FollowEvents,
+    /// `GET /events` up to now
+    ReadEvents,
     /// `GET /containers/json`
     ListContainers,
     /// `GET /containers/ID/json`
@@ -58,6 +60,7 @@ impl Op {
             | Self::ReadInfo
             | Self::ReadNetworks
             | Self::FollowEvents
+            | Self::ReadEvents
             | Self::InspectContainer
             | Self::InspectImage
             | Self::Pause
@@ -80,6 +83,7 @@ impl Op {
             | Self::ReadInfo
             | Self::ReadNetworks
             | Self::FollowEvents
+            | Self::ReadEvents
             | Self::ListContainers
             | Self::InspectContainer
             | Self::InspectImage
@@ -105,6 +109,7 @@ impl fmt::Display for Op {
             Self::ReadInfo => "read the Engine's facts",
             Self::ReadNetworks => "read networks",
             Self::FollowEvents => "follow events",
+            Self::ReadEvents => "read past events",
             Self::ListContainers => "list containers",
             Self::InspectContainer => "inspect container",
             Self::InspectImage => "inspect image",

@@ -13,6 +13,7 @@ use pilotfish_protocol::{ContainerEvent, ContainerId, ContainerListing};
 use super::pacer::{Pacer, Question};
 use super::sheet::{Roll, RunningContainer};
 use crate::clock;
+use crate::engine::follow::EngineNews;
 use crate::engine::{Engine, EngineError};
 
 /// What the roll is told.
@@ -24,12 +25,24 @@ pub enum Input {
     EngineDown,
     /// Something happened to a container.
     Event(ContainerEvent),
-    /// Something happened to a container that is no event of its own: it was connected to a network.
-    Touched(ContainerId),
+    /// A container was connected to a network or disconnected from one.
+    Rewired(ContainerId),
     /// Events may have been missed.
     Gap,
     /// The server wants all containers.
     Restate,
+}
+
+impl From<&EngineNews> for Input {
+    fn from(news: &EngineNews) -> Self {
+        match news {
+            EngineNews::Up => Self::EngineUp,
+            EngineNews::Down { .. } => Self::EngineDown,
+            EngineNews::Event(event) => Self::Event(event.clone()),
+            EngineNews::Rewired(id) => Self::Rewired(id.clone()),
+            EngineNews::Gap(_) => Self::Gap,
+        }
+    }
 }
 
 /// What an answer of the Engine made of the roll.
@@ -108,7 +121,7 @@ fn take(pacer: &mut Pacer, input: Input, now: Instant) {
         Input::EngineDown => pacer.engine_down(),
         Input::Event(event) if leaves_listing(&event.action) => {}
         Input::Event(event) => pacer.changed(&event.container_id, now),
-        Input::Touched(id) => pacer.changed(&id, now),
+        Input::Rewired(id) => pacer.changed(&id, now),
         Input::Gap => pacer.all_changed(now),
         Input::Restate => pacer.restate(now),
     }

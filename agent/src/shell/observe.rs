@@ -102,6 +102,8 @@ pub(super) async fn engine(
                     sampler.note(&event);
                     tell(&events, Event::Container(event)).await;
                 }
+                Some(EngineNews::Rewired(_)) => {}
+                Some(EngineNews::Gap(_)) => refresh(&engine, &sampler).await,
                 None => {}
             }
         }

@@ -12,4 +12,5 @@ mod link;
 mod load;
 mod operations;
 mod program;
+mod roll;
 mod tls;

@@ -8,6 +8,7 @@ use pilotfish_protocol::{ContainerId, limits};
 use smol::net::unix::UnixListener;
 
 use super::*;
+use crate::engine::events::Happened;
 use crate::engine::follow::{EngineNews, follow};
 use crate::engine::logs::LogText;
 
@@ -273,14 +274,17 @@ fn events_come_one_by_one_and_the_end_of_the_stream_is_told() {
         let mut stream = engine.events("7.000000001").await.unwrap();
         let mut actions = Vec::new();
         while let Some(event) = stream.next().await.unwrap() {
-            actions.push(event.event.action);
+            match event.happened {
+                Happened::Event(event) => actions.push(event.action),
+                Happened::Rewired(id) => panic!("{id:?}"),
+            }
         }
         actions
     });
     assert_eq!(actions, ["create", "start"]);
     assert_eq!(
         requests[1],
-        "GET /v1.41/events?since=7.000000001&filters=%7B%22type%22%3A%5B%22container%22%5D%7D HTTP/1.1"
+        "GET /v1.41/events?since=7.000000001&filters=%7B%22type%22%3A%5B%22container%22%2C%22network%22%5D%7D HTTP/1.1"
     );
 }
 

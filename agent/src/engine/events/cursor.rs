@@ -3,7 +3,7 @@
 use std::collections::VecDeque;
 use std::hash::{DefaultHasher, Hash as _, Hasher as _};
 
-use super::EngineEvent;
+use super::{EngineEvent, Happened};
 
 /// How far before the last event to ask again. The Engine stamps events before it queues them, so neighbours may come in the wrong
 /// order; Podman reads the time as a float, which is exact to a quarter of a microsecond.
@@ -38,8 +38,8 @@ impl EventCursor {
         } else {
             OVERLAP_NANO
         };
-        let nano = self.last_nano.saturating_sub(overlap).max(0);
-        format!("{}.{:09}", nano / 1_000_000_000, nano % 1_000_000_000)
+        let nano = self.last_nano.saturating_sub(overlap);
+        as_engine_time(nano)
     }
 
     /// Tells whether `event` is new, and remembers it.
@@ -59,11 +59,23 @@ impl EventCursor {
     }
 }
 
+/// A time since 1970 as the Engine reads it: seconds and nanoseconds. One before 1970 is 1970.
+#[must_use]
+pub fn as_engine_time(nano: i64) -> String {
+    let nano = nano.max(0);
+    format!("{}.{:09}", nano / 1_000_000_000, nano % 1_000_000_000)
+}
+
 fn fingerprint(event: &EngineEvent) -> u64 {
     let mut hasher = DefaultHasher::new();
-    event.event.container_id.hash(&mut hasher);
-    event.event.action.hash(&mut hasher);
-    event.event.attributes.hash(&mut hasher);
+    match &event.happened {
+        Happened::Event(event) => {
+            event.container_id.hash(&mut hasher);
+            event.action.hash(&mut hasher);
+            event.attributes.hash(&mut hasher);
+        }
+        Happened::Rewired(id) => id.hash(&mut hasher),
+    }
     hasher.finish()
 }
 
@@ -78,7 +90,10 @@ mod tests {
     fn event(time_nano: i64, action: &str) -> EngineEvent {
         let event = format!(r#"{{"container_id":"aea5816ccd31","action":"{action}"}}"#);
         let event: ContainerEvent = serde_json::from_str(&event).unwrap();
-        EngineEvent { time_nano, event }
+        EngineEvent {
+            time_nano,
+            happened: Happened::Event(event),
+        }
     }
 
     /// The Engine's side: its events since `since`, which it includes.
