@@ -6,6 +6,7 @@ pub mod cpu;
 pub mod disks;
 pub mod lines;
 pub mod memory;
+pub mod mounts;
 pub mod network;
 pub mod pressure;
 pub mod sensors;

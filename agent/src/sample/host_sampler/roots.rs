@@ -9,6 +9,8 @@ const FIRST_PID_NAMESPACE: &str = "pid:[4026531836]";
 /// Where to look.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostRoots {
+    /// What all paths are below: `/`, but for tests.
+    pub(super) base: PathBuf,
     /// The host's `/proc`.
     pub(super) proc: PathBuf,
     /// The kernel's `/sys`: but for the network it is the same in every container.
@@ -17,14 +19,12 @@ pub struct HostRoots {
     pub(super) net_dev: Option<PathBuf>,
     /// The host's `/sys/class/net`; `None` when only the container's own can be seen.
     pub(super) class_net: Option<PathBuf>,
-    /// Below which directory the host's files are; `None` when they cannot be seen.
-    pub(super) files: Option<PathBuf>,
-    /// The agent runs in a container.
-    pub(super) is_in_container: bool,
+    /// Below which directory the host's files are seen; `None` when they are not.
+    pub(super) files_below: Option<&'static str>,
 }
 
 impl HostRoots {
-    /// Looks below `/host` first, where a container has the host's `/proc`, `/sys` and `/` mounted (as `/host/root`), then at the usual places.
+    /// Looks below `/host` first, where a container has the host's `/proc`, `/sys` and `/` (as `/host/root`) mounted, then at the usual places.
     ///
     /// In a container without `/host/proc` the usual files still tell the host's CPU, memory and disks, but not its network.
     #[must_use]
@@ -32,48 +32,41 @@ impl HostRoots {
         Self::find_below(Path::new("/"), is_in_container)
     }
 
-    /// Looks below `root` instead of `/`.
+    /// Looks below `base` instead of `/`, where a test has a tree of its own.
     #[must_use]
-    pub fn find_below(root: &Path, is_in_container: bool) -> Self {
-        let mounted = root.join("host");
-        let has_proc = mounted.join("proc/stat").exists();
-        let has_sys = mounted.join("sys/class").exists();
-        let proc = if has_proc {
-            mounted.join("proc")
-        } else {
-            root.join("proc")
+    pub fn find_below(base: &Path, is_in_container: bool) -> Self {
+        let usual_or_mounted = |mark: &str, name: &str| {
+            let mounted = base.join("host").join(name);
+            let is_mounted = mounted.join(mark).exists();
+            (
+                if is_mounted { mounted } else { base.join(name) },
+                is_mounted,
+            )
         };
-        let sees_init = has_proc || is_first_namespace(&proc);
-        let class_net = if has_sys {
-            Some(mounted.join("sys/class/net"))
+        let (proc, has_proc) = usual_or_mounted("stat", "proc");
+        let (sys, has_sys) = usual_or_mounted("class", "sys");
+        let net_dev = if has_proc || (is_in_container && is_first_namespace(&proc)) {
+            Some(proc.join("1/net/dev"))
         } else {
-            (!is_in_container).then(|| root.join("sys/class/net"))
+            (!is_in_container).then(|| proc.join("net/dev"))
         };
-        let files = if is_in_container {
-            let of_init = sees_init.then(|| proc.join("1/root"));
-            std::iter::once(mounted.join("root"))
-                .chain(of_init)
-                .find(|files| files.join("etc").exists())
-        } else {
-            Some(root.to_owned())
-        };
-        let net_dev = if is_in_container {
-            sees_init.then(|| proc.join("1/net/dev"))
-        } else {
-            Some(proc.join("net/dev"))
+        let files_below = match is_in_container {
+            false => Some("/"),
+            true => Some("/host/root").filter(|_| base.join("host/root/etc").exists()),
         };
         Self {
-            net_dev,
-            sys: if has_sys {
-                mounted.join("sys")
-            } else {
-                root.join("sys")
-            },
+            base: base.to_owned(),
+            class_net: (has_sys || !is_in_container).then(|| sys.join("class/net")),
             proc,
-            class_net,
-            files,
-            is_in_container,
+            sys,
+            net_dev,
+            files_below,
         }
+    }
+
+    /// A path as this process reaches it.
+    pub(super) fn at(&self, path: &Path) -> PathBuf {
+        self.base.join(path.strip_prefix("/").unwrap_or(path))
     }
 }
 

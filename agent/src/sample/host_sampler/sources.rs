@@ -10,6 +10,7 @@ use super::held::Held;
 use super::roots::HostRoots;
 use super::temperatures::Temperature;
 use crate::sample::host::lines::only_number;
+use crate::sample::host::memory::Memory;
 use crate::sample::host::network::{InterfaceLine, is_in_use, is_own};
 use crate::sample::host::pressure::{Resource, stall_ms};
 
@@ -44,7 +45,7 @@ impl Sources {
     /// Looks for all.
     pub(super) fn find(roots: &HostRoots, buffer: &mut [u8]) -> Self {
         let mut sources = Self::default();
-        sources.find_usage(roots);
+        sources.find_usage(roots, buffer);
         sources.find_pressure(roots, buffer);
         sources.find_disks(roots);
         sources.find_interfaces(roots, buffer);
@@ -52,10 +53,18 @@ impl Sources {
         sources
     }
 
-    fn find_usage(&mut self, roots: &HostRoots) {
+    fn find_usage(&mut self, roots: &HostRoots, buffer: &mut [u8]) {
         self.stat = self.open("host.cpu", &roots.proc.join("stat"));
         self.loadavg = self.open("host.load", &roots.proc.join("loadavg"));
         self.meminfo = self.open("host.memory", &roots.proc.join("meminfo"));
+        let meminfo = self.meminfo.as_ref().and_then(|it| it.read(buffer).ok());
+        if meminfo.is_some_and(|it| Memory::parse(it).used_kib().is_none()) {
+            self.miss(
+                "host.memory_used",
+                "the kernel does not tell MemAvailable in /proc/meminfo; Linux does since 3.14",
+                None,
+            );
+        }
         self.cpus = Held::open(&roots.sys.join("devices/system/cpu/online")).ok();
     }
 
@@ -141,7 +150,7 @@ impl Sources {
             .map(|name| roots.sys.join("class/hwmon").join(name))
             .filter(|monitor| word(&monitor.join("name")).as_deref() == Some("rpi_volt"))
             .find_map(|monitor| Held::open(&monitor.join("in0_lcrit_alarm")).ok());
-        let model = word(&roots.proc.join("device-tree/model")).unwrap_or_default();
+        let model = word(&roots.sys.join("firmware/devicetree/base/model")).unwrap_or_default();
         if self.under_voltage.is_none() && model.starts_with("Raspberry Pi") {
             self.miss(
                 "host.under_voltage",

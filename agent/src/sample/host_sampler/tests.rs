@@ -1,9 +1,10 @@
 //! Trees of files as a kernel shows them, and this machine's own.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
 
-use pilotfish_protocol::metric::Metric;
+use pilotfish_protocol::metric::{FilesystemMetric, Metric};
 
 use super::*;
 
@@ -22,6 +23,181 @@ fn subjects(samples: &[(Subject, Reading)]) -> Vec<&Subject> {
     samples.iter().map(|(subject, _)| subject).collect()
 }
 
+/// Where the trees are; their README says where each is from.
+fn tree(name: &str) -> std::path::PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/host")
+        .join(name)
+}
+
+/// All values, one a line, but how full file systems are: that is this machine's.
+fn text(samples: &[(Subject, Reading)]) -> String {
+    let mut text = String::new();
+    for (subject, reading) in samples {
+        match subject {
+            Subject::Host => lines(&mut text, "host", reading, HostMetric::ALL),
+            Subject::Interface(name) => lines(&mut text, name, reading, InterfaceMetric::ALL),
+            Subject::Sensor(name) => lines(&mut text, name, reading, SensorMetric::ALL),
+            Subject::Filesystem(name) => {
+                let used = reading.get(FilesystemMetric::UsedKib);
+                let size = reading.get(FilesystemMetric::SizeKib);
+                assert!(used > Some(0) && used <= size, "{name}");
+                writeln!(text, "{name} Filesystem").unwrap();
+            }
+            Subject::Container { name, .. } => panic!("the host is not {name}"),
+        }
+    }
+    text
+}
+
+fn lines<M: Metric + std::fmt::Debug>(text: &mut String, name: &str, reading: &Reading, all: &[M]) {
+    for metric in all {
+        if let Some(value) = reading.get(*metric) {
+            writeln!(text, "{name} {metric:?} {value}").unwrap();
+        }
+    }
+}
+
+/// Copies a tree.
+fn copy(from: &Path, to: &Path) {
+    fs::create_dir_all(to).unwrap();
+    for entry in fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let to = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy(&entry.path(), &to);
+        } else {
+            fs::copy(entry.path(), to).unwrap();
+        }
+    }
+}
+
+fn missing(sampler: &HostSampler) -> Vec<String> {
+    let missing = sampler.report().missing;
+    missing
+        .iter()
+        .map(|it| it.value.as_str().to_owned())
+        .collect()
+}
+
+#[track_caller]
+fn check_tree(name: &str, data_root: &str, expected_missing: &[&str]) {
+    let tree = tree(name);
+    let mut sampler = HostSampler::new(HostRoots::find_below(&tree, false));
+    sampler.set_data_root(Some(data_root.into()));
+    let expected = fs::read_to_string(tree.join("expected.txt")).unwrap();
+    assert_eq!(text(&sampler.sample()), expected);
+    assert_eq!(missing(&sampler), expected_missing);
+    assert!(
+        sampler
+            .report()
+            .boot_id
+            .is_some_and(|id| id.as_str().len() == 36)
+    );
+}
+
+#[test]
+fn a_virtual_machine_is_read() {
+    check_tree("virtual", "/var/lib/docker", &["host.temperature"]);
+}
+
+#[test]
+fn a_raspberry_pi_is_read() {
+    check_tree("pi", "/var/lib/docker", &["host.pressure"]);
+}
+
+#[test]
+fn a_pc_is_read() {
+    // Its data root is on a disk that the machine of this test does not have.
+    check_tree("pc", "/var/lib/docker", &["filesystem./var/lib/docker"]);
+}
+
+#[test]
+fn a_raspberry_pi_without_its_voltage_monitor_says_what_to_load() {
+    let dir = tempfile::tempdir().unwrap();
+    copy(&tree("pi"), dir.path());
+    fs::remove_dir_all(dir.path().join("sys/class/hwmon/hwmon1")).unwrap();
+    let sampler = HostSampler::new(HostRoots::find_below(dir.path(), false));
+    assert_eq!(missing(&sampler), ["host.pressure", "host.under_voltage"]);
+}
+
+#[test]
+fn in_a_container_the_mounted_files_tell_the_same() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path();
+    for name in ["proc", "sys"] {
+        copy(&tree("pi").join(name), &base.join("host").join(name));
+    }
+    let id = "0123456789abcdef".repeat(4);
+    let mount = |above: &str| {
+        format!(
+            "1 0 0:50 / / rw - overlay overlay rw\n2 1 179:2 {above}/containers/{id}/hostname /etc/hostname rw - ext4 /dev/mmcblk0p2 rw\n"
+        )
+    };
+    write(base, "etc/hostname", "pi\n");
+    write(base, "proc/self/mountinfo", &mount("/var/lib/docker"));
+    let mut sampler = HostSampler::new(HostRoots::find_below(base, true));
+    assert_eq!(missing(&sampler), ["host.pressure", "filesystem./"]);
+    sampler.set_data_root(Some("/var/lib/docker".into()));
+    let expected = fs::read_to_string(tree("pi").join("expected.txt")).unwrap();
+    assert_eq!(text(&sampler.sample()), expected);
+    assert_eq!(missing(&sampler), ["host.pressure"]);
+
+    // The data root is a file system of its own: that of / is not seen from here.
+    write(base, "proc/self/mountinfo", &mount(""));
+    let mut sampler = HostSampler::new(HostRoots::find_below(base, true));
+    sampler.set_data_root(Some("/var/lib/docker".into()));
+    let expected = expected.replace("/ Filesystem", "/var/lib/docker Filesystem");
+    assert_eq!(text(&sampler.sample()), expected);
+    assert_eq!(missing(&sampler), ["host.pressure", "filesystem./"]);
+}
+
+#[test]
+fn files_that_vanish_make_values_absent_until_they_are_back() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path();
+    copy(&tree("pi"), base);
+    let mut sampler = HostSampler::new(HostRoots::find_below(base, false));
+    assert_eq!(
+        value(&sampler.sample(), &Subject::Host, HostMetric::UnderVoltage),
+        Some(1)
+    );
+    // As of a device that was pulled out: the open file tells nothing any more.
+    fs::write(base.join("sys/class/hwmon/hwmon1/in0_lcrit_alarm"), "").unwrap();
+    fs::write(base.join("proc/diskstats"), "").unwrap();
+    let samples = sampler.sample();
+    assert_eq!(
+        value(&samples, &Subject::Host, HostMetric::UnderVoltage),
+        None
+    );
+    assert_eq!(sampler.find_at, sampler.found_at + FIND_AGAIN);
+    let read_kib = value(&samples, &Subject::Host, HostMetric::ReadKib);
+    assert_eq!(read_kib, Some((2_411_004 + 8010) / 2));
+}
+
+#[test]
+fn huge_files_are_read_to_a_limit() {
+    let dir = tempfile::tempdir().unwrap();
+    let base = dir.path();
+    copy(&tree("pc"), base);
+    for file in [
+        "stat",
+        "meminfo",
+        "loadavg",
+        "pressure/cpu",
+        "diskstats",
+        "net/dev",
+    ] {
+        let path = base.join("proc").join(file);
+        let text = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{text}{}\n{text}", "x".repeat(1 << 20))).unwrap();
+    }
+    let mut sampler = HostSampler::new(HostRoots::find_below(base, false));
+    let text = text(&sampler.sample());
+    assert!(text.starts_with("host UserMs 91855300\n"), "{text}");
+    assert!(text.contains("host Load15 1299\n"), "{text}");
+}
+
 #[test]
 fn nothing_is_told_of_an_empty_tree_but_why() {
     let dir = tempfile::tempdir().unwrap();
@@ -37,7 +213,7 @@ fn nothing_is_told_of_an_empty_tree_but_why() {
         "host.disk_io",
         "host.network",
         "host.temperature",
-        "host.filesystem",
+        "filesystem./",
     ];
     assert_eq!(missing, expected);
     assert_eq!(report.boot_id, None);
