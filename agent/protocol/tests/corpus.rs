@@ -5,20 +5,20 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
-// The fuzzer's own function, so that both hold the decoders to the same; it is in the fuzzer's crate, which is not built here.
+// The fuzzer's own functions, so that both hold the decoders to the same; they are in the fuzzer's crate, which is not built here.
 #[path = "../fuzz/fuzz_targets/check.rs"]
 mod check;
+#[path = "../fuzz/fuzz_targets/check_binary.rs"]
+mod check_binary;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 #[test]
-fn every_file_of_the_corpus_is_read_without_fault() {
-    let corpus = files(&of_crate("fuzz/corpus/decode_json"));
-    assert!(!corpus.is_empty());
-    for path in corpus {
-        check::decode_json(&fs::read(path).unwrap());
-    }
+fn every_file_of_the_corpora_is_read_without_fault() {
+    replay("decode_json", check::decode_json);
+    replay("decode_frames", check_binary::decode_frames);
+    replay("decode_batch", check_binary::decode_batch);
 }
 
 #[test]
@@ -34,6 +34,15 @@ fn every_golden_message_seeds_the_corpus() {
                 assert!(is_seed, "{}: {line}", path.display());
             }
         }
+    }
+}
+
+#[track_caller]
+fn replay(target: &str, check: fn(&[u8])) {
+    let corpus = files(&of_crate("fuzz/corpus").join(target));
+    assert!(!corpus.is_empty(), "{target}");
+    for path in corpus {
+        check(&fs::read(path).unwrap());
     }
 }
 

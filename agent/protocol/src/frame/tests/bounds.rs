@@ -84,7 +84,7 @@ fn time_does_not_go_back() {
 fn a_slot_told_of_over_and_over_is_listed_once() {
     let (_, mut decoder) = one_container();
     for number in 1..100 {
-        let flags = number % 64 << 2 | 2;
+        let flags = ((number % 64) << 2) | 2;
         let again = [4 | 3, 2, 7, 7, 7, 7, 7, 7, 0, 0];
         let frame = [&[1, flags, 0], &again[..]].concat();
         assert!(!decoder.decode(&frame).unwrap().is_whole);
