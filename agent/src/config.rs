@@ -6,6 +6,7 @@ pub mod fault;
 mod go_values;
 mod reader;
 pub mod server_url;
+mod size;
 pub mod table;
 pub mod vars;
 
@@ -25,6 +26,9 @@ use reader::Reader;
 const AGENT_NAME_LIMIT_BYTES: usize = 255;
 /// Longest `PROTO_VERSION`, in bytes.
 const PROTO_VERSION_LIMIT_BYTES: usize = 20;
+
+/// Longest `STATS_INTERVAL_MIN`: stats never come more rarely.
+pub const STATS_INTERVAL_LIMIT: Duration = Duration::from_secs(600);
 
 /// What the agent was told by its environment.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -55,6 +59,12 @@ pub struct Config {
     pub reconnect_max: Duration,
     /// How long an updated container may take to become healthy; not zero.
     pub update_timeout: Duration,
+    /// The shortest time between two ticks of stats; not zero, not above [`STATS_INTERVAL_LIMIT`].
+    pub stats_interval_min: Duration,
+    /// What may be sent and received in a day.
+    pub bytes_per_day: Option<u64>,
+    /// Whether the server is asked for as little traffic as possible.
+    pub metered: bool,
     /// The protocol version told to the server.
     pub proto_version: String,
     /// The least severe level that is logged.
@@ -85,6 +95,11 @@ impl Config {
             reconnect_initial: reader.duration(&table::RECONNECT_INITIAL),
             reconnect_max: reader.duration(&table::RECONNECT_MAX),
             update_timeout: reader.duration(&table::UPDATE_TIMEOUT),
+            stats_interval_min: reader
+                .parsed(&table::STATS_INTERVAL_MIN, stats_interval_min)
+                .unwrap_or_default(),
+            bytes_per_day: reader.parsed(&table::BYTES_PER_DAY, size::bytes),
+            metered: reader.boolean(&table::METERED),
             proto_version: reader
                 .parsed(&table::PROTO_VERSION, proto_version)
                 .unwrap_or_default(),
@@ -179,6 +194,16 @@ impl Config {
                 table::UPDATE_TIMEOUT.name,
                 format!("{:?}", self.update_timeout),
             ),
+            (
+                table::STATS_INTERVAL_MIN.name,
+                format!("{:?}", self.stats_interval_min),
+            ),
+            (
+                table::BYTES_PER_DAY.name,
+                self.bytes_per_day
+                    .map_or_else(not_set, |bytes| bytes.to_string()),
+            ),
+            (table::METERED.name, self.metered.to_string()),
             (table::PROTO_VERSION.name, self.proto_version.clone()),
             (
                 table::LOG_LEVEL.name,
@@ -221,6 +246,16 @@ fn docker_host(text: &str) -> Result<String, String> {
             scheme.escape_debug()
         )),
         None => Err(format!("has no scheme; {example}")),
+    }
+}
+
+fn stats_interval_min(text: &str) -> Result<Duration, String> {
+    match go_values::duration(text)? {
+        Duration::ZERO => Err("must be longer than zero, e.g. \"1s\"".to_owned()),
+        longer if longer > STATS_INTERVAL_LIMIT => {
+            Err("is longer than ten minutes; write a shorter duration, e.g. \"60s\"".to_owned())
+        }
+        interval => Ok(interval),
     }
 }
 

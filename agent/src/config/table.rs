@@ -104,6 +104,21 @@ pub(super) const UPDATE_TIMEOUT: Variable = plain(
     "120s",
     "how long an updated container may take to become healthy; not used yet",
 );
+pub(super) const STATS_INTERVAL_MIN: Variable = plain(
+    "STATS_INTERVAL_MIN",
+    "1s",
+    "shortest time between two samples, whatever the server asks for; at most 10m",
+);
+pub(super) const BYTES_PER_DAY: Variable = plain(
+    "BYTES_PER_DAY",
+    "",
+    "what this host may send and receive in a day, e.g. 20M; near it samples come more rarely",
+);
+pub(super) const METERED: Variable = plain(
+    "METERED",
+    "false",
+    "the line is paid by the byte: ask the server for as little as possible",
+);
 pub(super) const PROTO_VERSION: Variable = plain(
     "PROTO_VERSION",
     "1.1",
@@ -118,7 +133,7 @@ pub(super) const LOG_JSON: Variable = plain(
 );
 
 /// Every variable, in the order in which they are shown.
-pub const VARIABLES: [Variable; 18] = [
+pub const VARIABLES: [Variable; 21] = [
     DOCKMON_URL,
     REGISTRATION_TOKEN,
     PERMANENT_TOKEN,
@@ -134,6 +149,9 @@ pub const VARIABLES: [Variable; 18] = [
     RECONNECT_INITIAL,
     RECONNECT_MAX,
     UPDATE_TIMEOUT,
+    STATS_INTERVAL_MIN,
+    BYTES_PER_DAY,
+    METERED,
     PROTO_VERSION,
     LOG_LEVEL,
     LOG_JSON,
