@@ -4,6 +4,7 @@ pub mod base_dialect;
 pub mod cgroup;
 pub mod container;
 pub mod containers;
+pub mod engine_stats;
 pub mod host;
 pub mod host_files;
 pub mod host_sampler;

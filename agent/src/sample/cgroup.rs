@@ -3,6 +3,8 @@
 //! The formats are pure ([`text`], [`v1`], [`v2`], [`pressure`], [`net_dev`]), and so is where to look ([`mounts`], [`membership`]) and how the
 //! values of several files become one reading ([`gather`]). [`place`] finds a container's directories, [`files`] reads what is in them.
 
+pub mod budget;
+pub mod diagnosis;
 pub mod files;
 pub mod gather;
 pub mod membership;

@@ -1,18 +1,28 @@
 //! The shell of container samples: keeps which containers run, finds each one's files once per start, and reads all in one pass.
+//!
+//! Containers whose files cannot be read are asked of the Engine ([`fallback`]). [`report`] tells what is missing, and why.
+
+mod fallback;
+mod report;
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use futures_lite::future::zip;
-use pilotfish_protocol::extension::from_agent::{ContainerSource, Missing};
 use pilotfish_protocol::{ContainerEvent, ContainerId, Reading};
 
-use super::cgroup::files::{Budget, ContainerFiles, Gone, Reader};
+use super::cgroup::budget::Budget;
+use super::cgroup::diagnosis::Seen;
+use super::cgroup::files::{ContainerFiles, Gone, Reader};
 use super::cgroup::place::{Finder, NotFound};
 use super::roots::Roots;
+use super::tick::ContainerSample;
 use crate::engine::Engine;
 use crate::engine::process::ContainerProcess;
+use fallback::Asked;
+pub use report::ContainerCollector;
+use report::Reported;
 
 /// Most containers that are sampled; further ones are left out until others go.
 pub const CONTAINERS: usize = 1024;
@@ -35,30 +45,6 @@ pub struct RunningContainer {
     pub name: Rc<str>,
 }
 
-/// What was read of one container in one pass.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContainerSample {
-    /// Its full id.
-    pub id: ContainerId,
-    /// Its name, without slash.
-    pub name: Rc<str>,
-    /// What is known of it.
-    pub reading: Reading,
-}
-
-/// How containers are measured, and why a value is missing.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ContainerCollector {
-    /// Where the values come from.
-    pub source: ContainerSource,
-    /// Why they do not come from cgroup files.
-    pub why: Option<String>,
-    /// The Engine's cgroup driver: `systemd`, `cgroupfs`; `None` before the first container was found.
-    pub cgroup_driver: Option<&'static str>,
-    /// Values that cannot be known.
-    pub missing: Vec<Missing>,
-}
-
 #[derive(Debug)]
 struct Shared {
     containers: BTreeMap<ContainerId, Container>,
@@ -67,6 +53,10 @@ struct Shared {
     /// Of the containers found so far.
     turn: usize,
     cgroup_driver: Option<&'static str>,
+    /// What the last pass saw.
+    seen: Seen,
+    asked: Asked,
+    reported: Option<Reported>,
 }
 
 #[derive(Debug)]
@@ -83,8 +73,8 @@ enum Source {
     Unknown,
     /// Its own files.
     Files(Box<ContainerFiles>),
-    /// Its files cannot be found.
-    Engine(NotFound),
+    /// Its files cannot be found: the Engine is asked, and this is what it said last.
+    Engine(NotFound, Option<Reading>),
 }
 
 impl Sampler {
@@ -94,9 +84,12 @@ impl Sampler {
         let shared = Shared {
             containers: BTreeMap::new(),
             finder: Finder::new(roots),
-            reader: Reader::new(Budget::new(512)),
+            reader: Reader::new(Budget::of_process()),
             turn: 0,
             cgroup_driver: None,
+            seen: Seen::default(),
+            asked: Asked::default(),
+            reported: None,
         };
         Self {
             engine,
@@ -147,55 +140,12 @@ impl Sampler {
         }
     }
 
-    /// Reads all containers once; one that was not found yet is left out.
+    /// Reads all containers once. One that was not found yet is left out; one of the Engine's that was not asked again in this pass has the
+    /// reading it had.
     pub async fn sample(&self) -> Vec<ContainerSample> {
         self.find_new().await;
-        let shared = &mut *self.shared.borrow_mut();
-        let mut samples = Vec::with_capacity(shared.containers.len());
-        for (id, container) in &mut shared.containers {
-            let Source::Files(files) = &mut container.source else {
-                continue;
-            };
-            match files.read(&mut shared.reader) {
-                Ok(reading) => samples.push(ContainerSample {
-                    id: id.clone(),
-                    name: Rc::clone(&container.name),
-                    reading: *reading,
-                }),
-                // Started again, or the event that it died is still under way.
-                Err(Gone) => container.source = Source::Unknown,
-            }
-        }
-        samples
-    }
-
-    /// How containers are measured now.
-    #[must_use]
-    pub fn report(&self) -> ContainerCollector {
-        let shared = self.shared.borrow();
-        let of_files = if shared.finder.is_v1() {
-            ContainerSource::CgroupV1
-        } else {
-            ContainerSource::CgroupV2
-        };
-        let containers = || shared.containers.values();
-        let has_files = containers().any(|it| matches!(it.source, Source::Files(_)));
-        let not_found = containers().find_map(|it| match &it.source {
-            Source::Engine(not_found) => Some(not_found),
-            Source::Unknown | Source::Files(_) => None,
-        });
-        let is_by_engine = !shared.finder.has_mounts() || (!has_files && not_found.is_some());
-        let why = not_found.map_or_else(|| NotFound::NoMounts.to_string(), NotFound::to_string);
-        ContainerCollector {
-            source: if is_by_engine {
-                ContainerSource::Engine
-            } else {
-                of_files
-            },
-            why: is_by_engine.then_some(why),
-            cgroup_driver: shared.cgroup_driver,
-            missing: Vec::new(),
-        }
+        self.ask_engine().await;
+        self.shared.borrow_mut().read()
     }
 
     /// Finds the files of containers that are new, two at a time.
@@ -252,6 +202,37 @@ impl Container {
 }
 
 impl Shared {
+    fn read(&mut self) -> Vec<ContainerSample> {
+        let mut samples = Vec::with_capacity(self.containers.len());
+        let mut seen = Seen::default();
+        for (id, container) in &mut self.containers {
+            let reading = match &mut container.source {
+                Source::Unknown => continue,
+                Source::Engine(_, None) => continue,
+                Source::Engine(_, Some(reading)) => *reading,
+                Source::Files(files) => match files.read(&mut self.reader) {
+                    Ok(reading) => {
+                        let reading = *reading;
+                        seen.add(files.seen());
+                        reading
+                    }
+                    // Started again, or the event that it died is still under way.
+                    Err(Gone) => {
+                        container.source = Source::Unknown;
+                        continue;
+                    }
+                },
+            };
+            samples.push(ContainerSample {
+                id: id.clone(),
+                name: Rc::clone(&container.name),
+                reading,
+            });
+        }
+        self.seen = seen;
+        samples
+    }
+
     fn found(&mut self, id: &ContainerId, process: &ContainerProcess) {
         let Some(container) = self.containers.get_mut(id) else {
             return;
@@ -264,7 +245,7 @@ impl Shared {
             }
             Err(error) => {
                 log::debug!("files of container {}: {error}", id.short());
-                Source::Engine(error)
+                Source::Engine(error, None)
             }
         };
     }

@@ -1,17 +1,16 @@
 //! Reads the files of one container: descriptors stay open and are read from their start, as many as the process may have.
 
-use std::cell::Cell;
 use std::io;
 use std::os::fd::{AsFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
-use std::rc::Rc;
 
-use pilotfish_protocol::Reading;
+use pilotfish_protocol::{ContainerMetric, Reading};
 use rustix::fs::{Mode, OFlags};
 use rustix::io::Errno;
 
-use super::gather::Hierarchy;
-use super::gather::{Gathered, Often, SOURCES, Source, Tells};
+use super::budget::{Budget, Held};
+use super::diagnosis::{Metrics, Seen};
+use super::gather::{Gathered, Hierarchy, Often, SOURCES, Source, Tells};
 use super::place::Place;
 use super::process::start_ticks;
 
@@ -23,48 +22,6 @@ const BUFFER_BYTES: usize = 8 * 1024;
 const PAGE_FREE_BYTES: usize = 4096 - 512;
 /// What is read seldom is read in every pass of this number.
 const SELDOM: u32 = 6;
-
-/// How many descriptors may be held open.
-#[derive(Clone, Debug)]
-pub struct Budget(Rc<Cell<usize>>);
-
-impl Budget {
-    /// A budget of `descriptors`.
-    #[must_use]
-    pub fn new(descriptors: usize) -> Self {
-        Self(Rc::new(Cell::new(descriptors)))
-    }
-
-    /// How many more may be held.
-    #[must_use]
-    pub fn free(&self) -> usize {
-        self.0.get()
-    }
-
-    fn hold(&self, fd: OwnedFd) -> Result<Held, OwnedFd> {
-        match self.0.get().checked_sub(1) {
-            Some(free) => {
-                self.0.set(free);
-                let budget = self.clone();
-                Ok(Held { fd, budget })
-            }
-            None => Err(fd),
-        }
-    }
-}
-
-/// A descriptor that counts.
-#[derive(Debug)]
-struct Held {
-    fd: OwnedFd,
-    budget: Budget,
-}
-
-impl Drop for Held {
-    fn drop(&mut self) {
-        self.budget.0.set(self.budget.0.get() + 1);
-    }
-}
 
 /// What reading needs and all containers share.
 #[derive(Debug)]
@@ -183,22 +140,20 @@ impl ContainerFiles {
         }
     }
 
-    /// Whether the container's network is the host's.
+    /// What is not known of this container, as of the last pass.
     #[must_use]
-    pub fn has_hosts_network(&self) -> bool {
-        self.place.has_hosts_network
-    }
-
-    /// What is not known, and why.
-    pub fn absences(&self) -> impl Iterator<Item = (Tells, Absence)> {
-        let absences = self.entries.iter();
-        absences.filter_map(|entry| Some((entry.source.tells, entry.absent?)))
-    }
-
-    /// Whether its process is seen, and with it its network.
-    #[must_use]
-    pub fn sees_process(&self) -> bool {
-        self.place.dirs.last().is_some_and(Option::is_some)
+    pub fn seen(&self) -> Seen {
+        let mut lacking = Metrics::lacking(self.gathered.reading().known());
+        if self.place.has_hosts_network {
+            lacking.remove(ContainerMetric::ReceivedKib);
+        }
+        let mut absences = self.entries.iter().filter_map(|entry| entry.absent);
+        Seen {
+            lacking,
+            is_denied: absences.any(|absence| absence == Absence::Denied),
+            is_process_hidden: self.place.dirs.last().is_none_or(Option::is_none),
+            has_hosts_network: self.place.has_hosts_network,
+        }
     }
 
     /// How many descriptors are held.
@@ -217,6 +172,7 @@ impl ContainerFiles {
         let is_first = self.gathered.reading().known() == 0;
         let is_seldoms_turn = is_first || self.passes == 0;
         self.passes = (self.passes + 1) % SELDOM;
+        let mut has_run_out = false;
         for entry in &mut self.entries {
             let is_due = match entry.source.often {
                 Often::Always => true,
@@ -242,7 +198,18 @@ impl ContainerFiles {
                     self.gathered.lose(entry.source.tells);
                 }
                 Err(Fault::NotNow) => self.gathered.lose(entry.source.tells),
+                Err(Fault::NoDescriptor) => {
+                    self.gathered.lose(entry.source.tells);
+                    has_run_out = true;
+                }
             }
+        }
+        if has_run_out {
+            // From now on what is read is opened and closed.
+            for entry in &mut self.entries {
+                entry.held = None;
+            }
+            reader.budget.exhaust();
         }
         Ok(self.gathered.reading())
     }
@@ -251,6 +218,8 @@ impl ContainerFiles {
 enum Fault {
     Gone,
     Absent(Absence),
+    /// The process has no descriptor left.
+    NoDescriptor,
     /// Another time it may work.
     NotNow,
 }
@@ -264,22 +233,24 @@ impl Entry {
         reader: &'a mut Reader,
     ) -> Result<&'a [u8], Fault> {
         if let Some(held) = &self.held {
-            return reader
-                .read(held.fd.as_fd())
-                .map_err(|error| fault(error, dir));
+            return reader.read(held.as_fd()).map_err(|error| fault(error, dir));
         }
         if self.source.tells == Tells::Network && !is_same_process(dir, place, reader) {
             return Err(Fault::Gone);
         }
-        let fd = reader
-            .open(dir, self.source.name)
-            .map_err(|error| fault(error, dir))?;
+        let fd = match reader.open(dir, self.source.name) {
+            Err(Errno::MFILE | Errno::NFILE) => {
+                reader.budget.exhaust();
+                return Err(Fault::NoDescriptor);
+            }
+            opened => opened.map_err(|error| fault(error, dir))?,
+        };
         let kept = match is_kept {
             true => reader.budget.hold(fd),
             false => Err(fd),
         };
         match kept {
-            Ok(held) => reader.read(self.held.insert(held).fd.as_fd()),
+            Ok(held) => reader.read(self.held.insert(held).as_fd()),
             Err(fd) => reader.read(fd.as_fd()),
         }
         .map_err(|error| fault(error, dir))

@@ -1,0 +1,106 @@
+//! Containers whose files cannot be read: the Engine is asked for their stats, two at a time, within a part of the time between two passes.
+
+use std::time::{Duration, Instant};
+
+use async_channel::Receiver;
+use async_io::Timer;
+use futures_lite::future::{or, zip};
+use pilotfish_protocol::ContainerId;
+
+use super::{Sampler, Shared, Source};
+use crate::clock;
+use crate::engine::EngineError;
+use crate::sample::engine_stats;
+
+/// The shortest and the longest time that one pass asks the Engine.
+const LEAST_WAIT: Duration = Duration::from_millis(500);
+const MOST_WAIT: Duration = Duration::from_secs(5);
+
+/// Where asking stands.
+#[derive(Debug, Default)]
+pub(super) struct Asked {
+    /// The beginning of the last pass that asked.
+    at: Option<Instant>,
+    /// The container that was asked last: the next pass begins behind it, so that each has its turn.
+    last: Option<ContainerId>,
+    /// The Engine could not be reached.
+    pub(super) is_engine_gone: bool,
+}
+
+impl Sampler {
+    /// Asks for as many containers as the time allows; the others keep the reading they had, and go first in the next pass.
+    pub(super) async fn ask_engine(&self) {
+        let Some((ids, wait)) = self.shared.borrow_mut().turns(clock::now()) else {
+            return;
+        };
+        let (sender, queue) = async_channel::unbounded();
+        for id in ids {
+            // Never full, and open: `queue` is here.
+            let _sent = sender.try_send(id);
+        }
+        drop(sender);
+        let both = async {
+            zip(self.ask_each(&queue), self.ask_each(&queue)).await;
+        };
+        let give_up = async {
+            Timer::after(wait).await;
+        };
+        or(both, give_up).await;
+    }
+
+    async fn ask_each(&self, queue: &Receiver<ContainerId>) {
+        while let Ok(id) = queue.recv().await {
+            let stats = self.engine.stats(&id).await;
+            if !self.shared.borrow_mut().answered(&id, stats) {
+                queue.close();
+                while queue.try_recv().is_ok() {}
+            }
+        }
+    }
+}
+
+impl Shared {
+    /// The containers to ask for, those that waited longest first, and for how long; `None` when there are none.
+    fn turns(&mut self, now: Instant) -> Option<(Vec<ContainerId>, Duration)> {
+        let of_engine = self.containers.iter();
+        let mut ids: Vec<ContainerId> = of_engine
+            .filter(|(_, it)| matches!(it.source, Source::Engine(..)))
+            .map(|(id, _)| id.clone())
+            .collect();
+        if ids.is_empty() {
+            self.asked = Asked::default();
+            return None;
+        }
+        if let Some(last) = &self.asked.last {
+            let first = ids.partition_point(|id| id <= last);
+            ids.rotate_left(first);
+        }
+        let interval = self.asked.at.map_or(MOST_WAIT, |at| now - at);
+        self.asked.at = Some(now);
+        Some((ids, (interval / 2).clamp(LEAST_WAIT, MOST_WAIT)))
+    }
+
+    /// Takes an answer; tells whether it is worth going on.
+    fn answered(&mut self, id: &ContainerId, stats: Result<Vec<u8>, EngineError>) -> bool {
+        self.asked.last = Some(id.clone());
+        let is_gone = stats.as_ref().is_err_and(EngineError::is_unreachable);
+        self.asked.is_engine_gone = is_gone;
+        let Some(container) = self.containers.get_mut(id) else {
+            return !is_gone;
+        };
+        let Source::Engine(_, kept) = &mut container.source else {
+            return !is_gone;
+        };
+        match stats.map(|stats| engine_stats::reading(&stats)) {
+            Ok(Ok(reading)) => *kept = Some(reading),
+            Ok(Err(error)) => log::debug!("sample container {}: {error}", id.short()),
+            Err(error) => {
+                log::debug!("sample container {}: {}", id.short(), error.reason());
+                if error.is_not_found() {
+                    self.containers.remove(id);
+                }
+            }
+        }
+        !is_gone
+    }
+}
