@@ -1,6 +1,7 @@
 //! The link to the server: a pure machine with back-off, credentials and outbox; beside them the shell that dials and holds the socket.
 
 pub mod backoff;
+pub mod budget;
 pub mod credentials;
 pub mod dial;
 mod liveness;
