@@ -128,6 +128,7 @@ async fn drive(
         dialer: Rc::new(Dialer {
             server: config.server.clone(),
             ca_file: config.ca_file.clone(),
+            meter: Rc::default(),
         }),
         engine: engine.clone(),
         known: Rc::clone(&known),

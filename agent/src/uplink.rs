@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod dial;
 mod liveness;
 pub mod machine;
+pub mod meter;
 pub mod outbox;
 pub mod signals;
 pub mod socket;

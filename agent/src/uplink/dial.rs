@@ -1,6 +1,5 @@
 //! Opens the WebSocket to the server: name, TCP, TLS, handshake. The machine's deadline ends a dial by dropping it.
 
-use std::cell::Cell;
 use std::fmt;
 use std::io;
 use std::path::PathBuf;
@@ -20,6 +19,7 @@ use pilotfish_protocol::limits;
 use rustls::pki_types::ServerName;
 use smol::net::TcpStream;
 
+use super::meter::{Meter, Metered};
 use super::tls::{self, TrustError};
 use crate::config::ServerUrl;
 
@@ -85,20 +85,22 @@ pub struct Dialer {
     pub server: ServerUrl,
     /// Roots to trust in place of the system's.
     pub ca_file: Option<PathBuf>,
+    /// Counts what goes over the line.
+    pub meter: Rc<Meter>,
 }
 
-/// An open WebSocket and the count of bytes that came in over it.
+/// An open WebSocket and the meter of its bytes.
 pub struct Connection {
     /// The socket.
     pub socket: WebSocketStream<Stream>,
-    /// Bytes received so far, TLS included.
-    pub received_bytes: Rc<Cell<u64>>,
+    /// Shared with all connections of the dialer.
+    pub meter: Rc<Meter>,
 }
 
 impl fmt::Debug for Connection {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Connection")
-            .field("received_bytes", &self.received_bytes)
+            .field("meter", &self.meter)
             .finish_non_exhaustive()
     }
 }
@@ -107,15 +109,12 @@ impl fmt::Debug for Connection {
 impl Connection {
     /// A WebSocket over `tcp` whose handshake is taken for done.
     pub(super) async fn shaken(tcp: TcpStream) -> Self {
-        let received_bytes = Rc::new(Cell::new(0));
-        let stream = Stream::Plain(Metered {
-            inner: tcp,
-            received_bytes: Rc::clone(&received_bytes),
-        });
+        let meter = Rc::new(Meter::default());
+        let stream = Stream::Plain(Metered::new(tcp, Rc::clone(&meter)));
         let role = tungstenite::protocol::Role::Client;
         Self {
             socket: WebSocketStream::from_raw_socket(stream, role, None).await,
-            received_bytes,
+            meter,
         }
     }
 }
@@ -134,11 +133,7 @@ impl Dialer {
             path,
         } = &self.server;
         let tcp = self.connect().await?;
-        let received_bytes = Rc::new(Cell::new(0));
-        let tcp = Metered {
-            inner: tcp,
-            received_bytes: Rc::clone(&received_bytes),
-        };
+        let tcp = Metered::new(tcp, Rc::clone(&self.meter));
         let stream = if *secure {
             Stream::Tls(Box::new(self.secure(tcp).await?))
         } else {
@@ -168,7 +163,7 @@ impl Dialer {
         match async_tungstenite::client_async_with_config(request, stream, Some(config)).await {
             Ok((socket, _)) => Ok(Connection {
                 socket,
-                received_bytes,
+                meter: Rc::clone(&self.meter),
             }),
             Err(tungstenite::Error::Http(response)) => Err(DialError::NotWebSocket {
                 status: response.status(),
@@ -294,46 +289,6 @@ impl AsyncWrite for Stream {
             Self::Plain(stream) => Pin::new(stream).poll_close(cx),
             Self::Tls(stream) => Pin::new(stream).poll_close(cx),
         }
-    }
-}
-
-/// A TCP stream that counts what it receives, so that a large message under way counts as a sign of life.
-#[derive(Debug)]
-pub struct Metered {
-    inner: TcpStream,
-    received_bytes: Rc<Cell<u64>>,
-}
-
-impl AsyncRead for Metered {
-    fn poll_read(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        buffer: &mut [u8],
-    ) -> Poll<io::Result<usize>> {
-        let polled = Pin::new(&mut self.inner).poll_read(cx, buffer);
-        if let Poll::Ready(Ok(bytes)) = &polled {
-            self.received_bytes
-                .set(self.received_bytes.get() + *bytes as u64);
-        }
-        polled
-    }
-}
-
-impl AsyncWrite for Metered {
-    fn poll_write(
-        mut self: Pin<&mut Self>,
-        cx: &mut Context<'_>,
-        bytes: &[u8],
-    ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.inner).poll_write(cx, bytes)
-    }
-
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_flush(cx)
-    }
-
-    fn poll_close(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.inner).poll_close(cx)
     }
 }
 

@@ -2,10 +2,8 @@
 //!
 //! Whatever happens is told as an [`Input`] of the machine; the machine's word comes as an [`Outgoing`].
 
-use std::cell::Cell;
 use std::fmt;
 use std::future::Future;
-use std::rc::Rc;
 use std::time::Duration;
 
 use async_channel::Receiver;
@@ -18,6 +16,7 @@ use async_tungstenite::{WebSocketReceiver, WebSocketSender};
 use futures_lite::{FutureExt as _, StreamExt as _};
 
 use super::dial::{Connection, Stream};
+use super::meter::Meter;
 use super::signals::Input;
 use crate::chain::Chain;
 
@@ -64,26 +63,20 @@ pub async fn hold<F>(connection: Connection, outgoing: Receiver<Outgoing>, tell:
 where
     F: Future<Output = ()>,
 {
-    let Connection {
-        socket,
-        received_bytes,
-    } = connection;
+    let Connection { socket, meter } = connection;
     let (sender, receiver) = socket.split();
-    read(receiver, received_bytes, &tell)
+    read(receiver, &meter, &tell)
         .or(write(sender, outgoing, &tell))
         .await;
 }
 
 /// Reads until the connection ends. A peer that breaks the rules is told, and the reader waits for the machine's word to hang up.
-async fn read<F>(
-    mut receiver: WebSocketReceiver<Stream>,
-    received_bytes: Rc<Cell<u64>>,
-    tell: &impl Fn(Told) -> F,
-) where
+async fn read<F>(mut receiver: WebSocketReceiver<Stream>, meter: &Meter, tell: &impl Fn(Told) -> F)
+where
     F: Future<Output = ()>,
 {
     loop {
-        let next = with_deadline(&mut receiver, &received_bytes, tell).await;
+        let next = with_deadline(&mut receiver, meter, tell).await;
         let input = match next {
             Next::Message(Message::Text(text)) => Input::Received(text.as_str().into()),
             Next::Message(Message::Ping(_) | Message::Pong(_)) => Input::Heard,
@@ -190,14 +183,14 @@ enum Next {
 /// Waits for the next message, telling of bytes that come in meanwhile.
 async fn with_deadline<F>(
     receiver: &mut WebSocketReceiver<Stream>,
-    received_bytes: &Cell<u64>,
+    meter: &Meter,
     tell: &impl Fn(Told) -> F,
 ) -> Next
 where
     F: Future<Output = ()>,
 {
     let mut waited = Duration::ZERO;
-    let mut seen_bytes = received_bytes.get();
+    let mut seen_bytes = meter.read().received_bytes;
     while waited < READ_DEADLINE {
         let message = async {
             Some(match receiver.next().await {
@@ -214,8 +207,9 @@ where
             return next;
         }
         waited += LOOK_EVERY;
-        if received_bytes.get() != seen_bytes {
-            seen_bytes = received_bytes.get();
+        let received_bytes = meter.read().received_bytes;
+        if received_bytes != seen_bytes {
+            seen_bytes = received_bytes;
             tell(Told::Input(Input::Heard)).await;
         }
     }
