@@ -282,3 +282,72 @@ fn an_interface_that_comes_into_use_is_found() {
         Some(3)
     );
 }
+
+/// CPU time in all modes and in the idle ones, ms, by the rule that a DockMon agent follows.
+fn cpu_by_rule() -> [i64; 2] {
+    let stat = fs::read_to_string("/proc/stat").unwrap();
+    let times = stat
+        .lines()
+        .next()
+        .unwrap()
+        .split_whitespace()
+        .skip(1)
+        .take(8);
+    let times: Vec<i64> = times.map(|word| word.parse().unwrap()).collect();
+    [times.iter().sum::<i64>() * 10, (times[3] + times[4]) * 10]
+}
+
+/// Bytes that the host's interfaces carried, by the rule that a DockMon agent follows.
+fn network_by_rule() -> i64 {
+    let skipped =
+        "veth br- docker virbr vnet tun tap dummy gre sit ip6tnl vxlan flannel cni cali weave";
+    let mut bytes = 0;
+    for entry in fs::read_dir("/sys/class/net").unwrap() {
+        let path = entry.unwrap().path();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let state = fs::read_to_string(path.join("operstate")).unwrap_or("unknown".to_owned());
+        if name == "lo"
+            || skipped.split(' ').any(|it| name.starts_with(it))
+            || !["up", "unknown"].contains(&state.trim())
+        {
+            continue;
+        }
+        for file in ["rx_bytes", "tx_bytes"] {
+            let text = fs::read_to_string(path.join("statistics").join(file)).unwrap();
+            bytes += text.trim().parse::<i64>().unwrap();
+        }
+    }
+    bytes
+}
+
+#[test]
+fn cpu_and_network_agree_with_what_a_dockmon_agent_reads_before_and_after() {
+    let mut sampler = HostSampler::new(HostRoots::find(false));
+    let (cpu_before, network_before) = (cpu_by_rule(), network_by_rule());
+    let samples = sampler.sample();
+    let (cpu_after, network_after) = (cpu_by_rule(), network_by_rule());
+
+    let cpu = |metric| value(&samples, &Subject::Host, metric).unwrap();
+    let busy = cpu(HostMetric::UserMs) + cpu(HostMetric::SystemMs) + cpu(HostMetric::StealMs);
+    let idle = cpu(HostMetric::IdleMs) + cpu(HostMetric::IowaitMs);
+    let total = busy + idle;
+    // The kernel lets the time with I/O under way go back a little.
+    let slack = 50;
+    for (ours, at) in [(total, 0), (idle, 1)] {
+        let expected = cpu_before[at] - slack..=cpu_after[at] + slack;
+        assert!(expected.contains(&ours), "{ours} {expected:?}");
+    }
+
+    let mut kib = 0;
+    let mut rounded = 0;
+    for (subject, reading) in &samples {
+        if let Subject::Interface(_) = subject {
+            kib += reading.get(InterfaceMetric::ReceivedKib).unwrap();
+            kib += reading.get(InterfaceMetric::SentKib).unwrap();
+            rounded += 2;
+        }
+    }
+    // Each of ours is rounded down.
+    let expected = network_before / 1024 - rounded..=network_after / 1024;
+    assert!(expected.contains(&kib), "{kib} {expected:?}");
+}
