@@ -16,3 +16,6 @@ pub mod process;
 pub mod text;
 pub mod v1;
 pub mod v2;
+
+#[cfg(test)]
+mod tests;
