@@ -72,12 +72,15 @@ impl Engine {
     }
 
     /// Asks for the events after `since_nano`, the last one that somebody knows, up to `until_nano`, from when on they are known
-    /// otherwise: for what happened while no agent was there.
+    /// otherwise: for what happened while no agent was there. Asks nothing when that is no time at all.
     ///
     /// # Errors
     ///
     /// [`EngineError`].
     pub async fn recall(&self, since_nano: i64, until_nano: i64) -> Result<Recalled, EngineError> {
+        if since_nano >= until_nano {
+            return Ok(Recalled::default());
+        }
         let since = as_engine_time(Recalled::ask_from(since_nano));
         let remembered = self.remembered_events(&since, until_nano).await?;
         Ok(Recalled::of(remembered, since_nano, until_nano))

@@ -9,6 +9,7 @@ use smol::net::unix::UnixListener;
 
 use super::*;
 use crate::engine::events::Happened;
+use crate::engine::events::recall::Recalled;
 use crate::engine::follow::{EngineNews, follow};
 use crate::engine::logs::LogText;
 
@@ -286,6 +287,30 @@ fn events_come_one_by_one_and_the_end_of_the_stream_is_told() {
         requests[1],
         "GET /v1.41/events?since=7.000000001&filters=%7B%22type%22%3A%5B%22container%22%2C%22network%22%5D%7D HTTP/1.1"
     );
+}
+
+#[test]
+fn what_the_engine_remembers_is_asked_for_up_to_a_time() {
+    let id = "a".repeat(64);
+    let line = |action: &str, nano: u64| {
+        format!(
+            r#"{{"Type":"container","Action":"{action}","Actor":{{"ID":"{id}"}},"timeNano":{nano}}}"#
+        )
+    };
+    let body = [line("create", 5_000_400_000), line("start", 6_000_000_000)].join("\n");
+    let answers = [ok(VERSION), ok(&format!("{body}\n"))];
+    let (recalled, requests) = play(&answers, async |engine: &Engine| {
+        // The last known one is known to the millisecond.
+        let recalled = engine.recall(5_000_000_000, 9_000_000_007).await.unwrap();
+        let nothing = engine.recall(9_000_000_007, 9_000_000_007).await.unwrap();
+        assert_eq!(nothing, Recalled::default());
+        recalled
+    });
+    let actions: Vec<_> = recalled.events.iter().map(|e| e.action.as_str()).collect();
+    assert_eq!((actions, recalled.gap), (vec!["start"], None));
+    let asked = "GET /v1.41/events?since=5.000000000&until=9.000000007&filters=";
+    assert!(requests[1].starts_with(asked), "{requests:?}");
+    assert_eq!(requests.len(), 2);
 }
 
 #[test]

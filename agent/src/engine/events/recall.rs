@@ -21,7 +21,7 @@ pub struct Remembered {
 }
 
 /// Events from a time when nobody listened.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Recalled {
     /// Those that are known now, oldest first.
     pub events: Vec<ContainerEvent>,
