@@ -8,7 +8,6 @@ use pilotfish_agent::sample::host::lines::{only_number, whole_lines};
 use pilotfish_agent::sample::host::memory::Memory;
 use pilotfish_agent::sample::host::mounts::Mount;
 use pilotfish_agent::sample::host::network::{InterfaceLine, is_in_use, is_own};
-use pilotfish_agent::sample::host::pressure::stall_ms;
 use pilotfish_agent::sample::host::sensors::{Candidate, SENSORS, choose, deci_celsius};
 
 /// Feeds `bytes` to every parser and checks what it reads.
@@ -18,7 +17,6 @@ pub(crate) fn host_files(bytes: &[u8]) {
     let _times = cpu_times(bytes);
     let _load = load(bytes);
     let _cpus = cpus(bytes);
-    let _stall = stall_ms(bytes);
     let _is_in_use = is_in_use(Some(bytes));
     memory(bytes);
     disks(bytes);

@@ -13,12 +13,13 @@ use pilotfish_protocol::extension::Missing;
 use pilotfish_protocol::metric::{HostMetric, InterfaceMetric, SensorMetric};
 use pilotfish_protocol::{Reading, Subject, Text};
 
+use super::cgroup::pressure::some_ms;
+use super::cgroup::text::words;
 use super::host::cpu::{cpu_times, cpus, hundredths, load};
 use super::host::disks::{DiskLine, DiskSums};
-use super::host::lines::{only_number, words};
+use super::host::lines::only_number;
 use super::host::memory::Memory;
 use super::host::network::InterfaceLine;
-use super::host::pressure::stall_ms;
 use crate::clock;
 use filesystems::Filesystem;
 use held::Held;
@@ -187,7 +188,7 @@ impl HostSampler {
             HostMetric::IoStallMs,
         ];
         for (metric, file) in metrics.into_iter().zip(&sources.pressure) {
-            let stall_ms = told(file, buffer, &mut is_whole, stall_ms);
+            let stall_ms = told(file, buffer, &mut is_whole, some_ms);
             host.set_if_known(metric, stall_ms.and_then(signed));
         }
         let under_voltage = told(&sources.under_voltage, buffer, &mut is_whole, only_number);

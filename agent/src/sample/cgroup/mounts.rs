@@ -66,7 +66,8 @@ fn cgroup_mount(line: &[u8]) -> Option<CgroupMount> {
 }
 
 /// Undoes the kernel's `\OOO`, octal.
-fn unescape(field: &[u8]) -> Option<String> {
+#[must_use]
+pub fn unescape(field: &[u8]) -> Option<String> {
     let mut plain = Vec::with_capacity(field.len());
     let mut rest = field;
     while let Some((&byte, after)) = rest.split_first() {

@@ -2,7 +2,7 @@
 //!
 //! Sources: proc_stat(5), proc_loadavg(5), the kernel's `Documentation/admin-guide/cputopology.rst`.
 
-use super::lines::{number, words};
+use crate::sample::cgroup::text::{digits, words};
 
 /// The kernel counts in hundredths of a second towards programs, whatever it does inside (`USER_HZ`).
 const TICK_MS: u64 = 10;
@@ -26,7 +26,7 @@ pub struct CpuTimes {
 #[must_use]
 pub fn cpu_times(stat: &[u8]) -> Option<CpuTimes> {
     let (line, _) = stat.split_at(stat.iter().position(|byte| *byte == b'\n')?);
-    let mut numbers = words(line.strip_prefix(b"cpu ")?).map(number);
+    let mut numbers = words(line.strip_prefix(b"cpu ")?).map(digits);
     let mut next_ms = || numbers.next()??.checked_mul(TICK_MS);
     let (user, nice, system, idle) = (next_ms()?, next_ms()?, next_ms()?, next_ms()?);
     let (iowait_ms, irq, softirq) = (next_ms()?, next_ms()?, next_ms()?);
@@ -54,9 +54,9 @@ pub fn hundredths(word: &[u8]) -> Option<u64> {
     if decimals.len() != 2 {
         return None;
     }
-    number(whole)?
+    digits(whole)?
         .checked_mul(100)?
-        .checked_add(number(decimals)?)
+        .checked_add(digits(decimals)?)
 }
 
 /// Counts the CPUs of a list like `0-3,8`, the form of `/sys/devices/system/cpu/online`.
@@ -64,7 +64,7 @@ pub fn hundredths(word: &[u8]) -> Option<u64> {
 pub fn cpus(list: &[u8]) -> Option<u64> {
     let mut sum = 0_u64;
     for range in list.trim_ascii().split(|byte| *byte == b',') {
-        let mut ends = range.splitn(2, |byte| *byte == b'-').map(number);
+        let mut ends = range.splitn(2, |byte| *byte == b'-').map(digits);
         let first = ends.next()??;
         let last = ends.next().unwrap_or(Some(first))?;
         sum = sum.checked_add(last.checked_sub(first)?.checked_add(1)?)?;

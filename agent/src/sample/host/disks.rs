@@ -2,7 +2,7 @@
 //!
 //! Source: the kernel's `Documentation/admin-guide/iostats.rst`.
 
-use super::lines::{number, words};
+use crate::sample::cgroup::text::{digits, words};
 
 /// The kernel counts in sectors of 512 bytes, whatever the disk's own are.
 const SECTORS_PER_KIB: u64 = 2;
@@ -25,8 +25,8 @@ impl<'a> DiskLine<'a> {
         // major, minor, name, reads, merged, sectors, ms, writes, merged, sectors, …
         let mut words = words(line).skip(2);
         let name = words.next()?;
-        let read_sectors = number(words.nth(2)?)?;
-        let written_sectors = number(words.nth(3)?)?;
+        let read_sectors = digits(words.nth(2)?)?;
+        let written_sectors = digits(words.nth(3)?)?;
         Some(Self {
             name,
             read_sectors,

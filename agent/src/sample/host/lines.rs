@@ -1,4 +1,6 @@
-//! Pure: lines, words and numbers of what the kernel writes to /proc and /sys.
+//! Pure: lines of a table that is read piece by piece, and files of /sys that are one number.
+
+use crate::sample::cgroup::text::digits;
 
 /// Hands each whole line of `bytes` to `line`, without its line feed, and returns how many bytes these lines took. What follows the last
 /// line feed may be cut and is left out.
@@ -14,31 +16,13 @@ pub fn whole_lines(bytes: &[u8], mut line: impl FnMut(&[u8])) -> usize {
     used
 }
 
-/// The words of a line.
-pub fn words(line: &[u8]) -> impl Iterator<Item = &[u8]> {
-    line.split(u8::is_ascii_whitespace)
-        .filter(|word| !word.is_empty())
-}
-
-/// Reads a decimal number: digits and nothing else.
-#[must_use]
-pub fn number(word: &[u8]) -> Option<u64> {
-    if word.is_empty() {
-        return None;
-    }
-    word.iter().try_fold(0_u64, |sum, byte| {
-        let digit = byte.is_ascii_digit().then(|| byte - b'0')?;
-        sum.checked_mul(10)?.checked_add(u64::from(digit))
-    })
-}
-
 /// Reads a file that is one number, as those of /sys are; it may be negative.
 #[must_use]
 pub fn only_number(bytes: &[u8]) -> Option<i64> {
     let text = bytes.trim_ascii();
     match text.strip_prefix(b"-") {
-        Some(digits) => i64::try_from(number(digits)?).ok()?.checked_neg(),
-        None => i64::try_from(number(text)?).ok(),
+        Some(abs) => i64::try_from(digits(abs)?).ok()?.checked_neg(),
+        None => i64::try_from(digits(text)?).ok(),
     }
 }
 
@@ -64,21 +48,6 @@ mod tests {
     }
 
     #[test]
-    fn a_number_is_digits_and_fits() {
-        for (word, expected) in [
-            ("0", Some(0)),
-            ("18446744073709551615", Some(u64::MAX)),
-            ("18446744073709551616", None),
-            ("", None),
-            ("-1", None),
-            ("+1", None),
-            ("1x", None),
-        ] {
-            assert_eq!(number(word.as_bytes()), expected, "{word}");
-        }
-    }
-
-    #[test]
     fn a_file_may_be_one_number() {
         for (text, expected) in [
             ("48312\n", Some(48_312)),
@@ -90,11 +59,5 @@ mod tests {
         ] {
             assert_eq!(only_number(text.as_bytes()), expected, "{text}");
         }
-    }
-
-    #[test]
-    fn words_are_what_blanks_divide() {
-        let found: Vec<_> = words(b"  cpu  1\t2 ").collect();
-        assert_eq!(found, [b"cpu".as_slice(), b"1", b"2"]);
     }
 }

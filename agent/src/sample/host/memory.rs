@@ -1,6 +1,7 @@
 //! Pure: memory and swap from `/proc/meminfo` (proc_meminfo(5)).
 
-use super::lines::{number, whole_lines, words};
+use super::lines::whole_lines;
+use crate::sample::cgroup::text::{digits, words};
 
 /// Memory and swap, in KiB. What the kernel does not tell is `None`.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -33,7 +34,7 @@ impl Memory {
             Some(b"SwapFree:") => &mut self.swap_free_kib,
             _ => return,
         };
-        let kib = words.next().and_then(number);
+        let kib = words.next().and_then(digits);
         *value = kib.filter(|_| words.next() == Some(b"kB"));
     }
 

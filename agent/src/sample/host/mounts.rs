@@ -2,7 +2,9 @@
 //!
 //! Source: proc_pid_mountinfo(5).
 
-use super::lines::{whole_lines, words};
+use super::lines::whole_lines;
+use crate::sample::cgroup::mounts::unescape;
+use crate::sample::cgroup::text::words;
 
 /// A file system as it is mounted at one place.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -37,9 +39,9 @@ impl Mount {
     fn parse(line: &[u8]) -> Option<Self> {
         // id, parent, device, root, point, options, optional fields …, -, kind, source, options
         let mut words = words(line).skip(2);
-        let device = text(words.next()?)?;
-        let (root, point) = (text(words.next()?)?, text(words.next()?)?);
-        let kind = text(words.skip_while(|word| *word != b"-").nth(1)?)?;
+        let device = unescape(words.next()?)?;
+        let (root, point) = (unescape(words.next()?)?, unescape(words.next()?)?);
+        let kind = unescape(words.skip_while(|word| *word != b"-").nth(1)?)?;
         Some(Self {
             device,
             root,
@@ -71,20 +73,6 @@ impl Mount {
 fn is_below(path: &str, point: &str) -> bool {
     let rest = path.strip_prefix(point);
     rest.is_some_and(|rest| point.ends_with('/') || rest.is_empty() || rest.starts_with('/'))
-}
-
-/// Undoes how the kernel writes blanks and backslashes: as three octal digits.
-fn text(word: &[u8]) -> Option<String> {
-    let mut bytes = Vec::with_capacity(word.len());
-    let mut rest = word;
-    while let Some((&first, after)) = rest.split_first() {
-        let octal = after.first_chunk::<3>().filter(|_| first == b'\\');
-        let value =
-            octal.and_then(|digits| u8::from_str_radix(str::from_utf8(digits).ok()?, 8).ok());
-        bytes.push(value.unwrap_or(first));
-        rest = if value.is_some() { &after[3..] } else { after };
-    }
-    String::from_utf8(bytes).ok()
 }
 
 #[cfg(test)]
@@ -143,11 +131,6 @@ mod tests {
         ] {
             assert_eq!(Mount::of("/", odd.as_bytes()), None, "{odd}");
         }
-        assert_eq!(
-            text(b"a\\0\\134\\999b\\").as_deref(),
-            Some("a\\0\\\\999b\\")
-        );
-        assert_eq!(text(b"\\377"), None);
     }
 
     #[test]

@@ -2,7 +2,7 @@
 //!
 //! Sources: proc_pid_net(5), the kernel's `Documentation/ABI/testing/sysfs-class-net`.
 
-use super::lines::{number, words};
+use crate::sample::cgroup::text::{digits, words};
 
 /// Beginnings of the names of interfaces that are not the host's own: they repeat traffic that a real one carries, or never leave the host.
 const NOT_OWN: [&[u8]; 16] = [
@@ -32,7 +32,7 @@ impl<'a> InterfaceLine<'a> {
         let colon = line.iter().position(|byte| *byte == b':')?;
         let name = line.get(..colon)?.trim_ascii();
         // Received: bytes, packets, errs, drop, fifo, frame, compressed, multicast; sent: bytes, packets, errs, drop, …
-        let mut numbers = words(line.get(colon + 1..)?).map(number);
+        let mut numbers = words(line.get(colon + 1..)?).map(digits);
         let received_bytes = numbers.next()??;
         let (faulty, dropped) = (numbers.nth(1)??, numbers.next()??);
         let sent_bytes = numbers.nth(4)??;

@@ -3,10 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use crate::sample::roots::Roots;
+
 /// The kernel's number of the first PID namespace (`PROC_PID_INIT_INO`).
 const FIRST_PID_NAMESPACE: &str = "pid:[4026531836]";
 
-/// Where to look.
+/// Where to look: below `/host` where a container has the host's files mounted, else at the usual places.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct HostRoots {
     /// What all paths are below: `/`, but for tests.
@@ -24,39 +26,26 @@ pub struct HostRoots {
 }
 
 impl HostRoots {
-    /// Looks below `/host` first, where a container has the host's `/proc`, `/sys` and `/` (as `/host/root`) mounted, then at the usual places.
-    ///
-    /// In a container without `/host/proc` the usual files still tell the host's CPU, memory and disks, but not its network.
+    /// In a container without the host's `/proc` the usual files still tell the host's CPU, memory and disks, but not its network; its files
+    /// are looked for in `/host/root`.
     #[must_use]
-    pub fn find(is_in_container: bool) -> Self {
-        Self::find_below(Path::new("/"), is_in_container)
-    }
-
-    /// Looks below `base` instead of `/`, where a test has a tree of its own.
-    #[must_use]
-    pub fn find_below(base: &Path, is_in_container: bool) -> Self {
-        let usual_or_mounted = |mark: &str, name: &str| {
-            let mounted = base.join("host").join(name);
-            let is_mounted = mounted.join(mark).exists();
-            (
-                if is_mounted { mounted } else { base.join(name) },
-                is_mounted,
-            )
-        };
-        let (proc, has_proc) = usual_or_mounted("stat", "proc");
-        let (sys, has_sys) = usual_or_mounted("class", "sys");
-        let net_dev = if has_proc || (is_in_container && is_first_namespace(&proc)) {
-            Some(proc.join("1/net/dev"))
-        } else {
-            (!is_in_container).then(|| proc.join("net/dev"))
-        };
+    pub fn new(roots: &Roots, is_in_container: bool) -> Self {
+        let mounted = roots.base.join("host");
+        let (proc, sys) = (roots.proc.clone(), roots.sys.clone());
+        let net_dev =
+            if proc.starts_with(&mounted) || (is_in_container && is_first_namespace(&proc)) {
+                Some(proc.join("1/net/dev"))
+            } else {
+                (!is_in_container).then(|| proc.join("net/dev"))
+            };
+        let sees_class_net = sys.starts_with(&mounted) || !is_in_container;
         let files_below = match is_in_container {
             false => Some("/"),
-            true => Some("/host/root").filter(|_| base.join("host/root/etc").exists()),
+            true => Some("/host/root").filter(|_| mounted.join("root/etc").exists()),
         };
         Self {
-            base: base.to_owned(),
-            class_net: (has_sys || !is_in_container).then(|| sys.join("class/net")),
+            base: roots.base.clone(),
+            class_net: sees_class_net.then(|| sys.join("class/net")),
             proc,
             sys,
             net_dev,

@@ -9,10 +9,11 @@ use pilotfish_protocol::extension::Missing;
 use super::held::Held;
 use super::roots::HostRoots;
 use super::temperatures::Temperature;
+use crate::sample::cgroup::pressure::some_ms;
 use crate::sample::host::lines::only_number;
 use crate::sample::host::memory::Memory;
 use crate::sample::host::network::{InterfaceLine, is_in_use, is_own};
-use crate::sample::host::pressure::{Resource, stall_ms};
+use crate::sample::host::pressure::Resource;
 
 /// Most interfaces that are shown.
 const INTERFACES: usize = 64;
@@ -73,7 +74,7 @@ impl Sources {
         for (place, resource) in self.pressure.iter_mut().zip(Resource::ALL) {
             let held = Held::open(&directory.join(resource.file()));
             // A kernel that has it switched off may show the file and refuse to read it.
-            let tells = |held: &Held| held.read(buffer).is_ok_and(|it| stall_ms(it).is_some());
+            let tells = |held: &Held| held.read(buffer).is_ok_and(|it| some_ms(it).is_some());
             *place = held.ok().filter(tells);
         }
         if self.pressure.iter().all(Option::is_none) {

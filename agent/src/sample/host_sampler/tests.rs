@@ -7,6 +7,7 @@ use std::path::Path;
 use pilotfish_protocol::metric::{FilesystemMetric, Metric};
 
 use super::*;
+use crate::sample::roots::Roots;
 
 fn write(root: &Path, path: &str, text: &str) {
     let path = root.join(path);
@@ -17,6 +18,10 @@ fn write(root: &Path, path: &str, text: &str) {
 fn value(samples: &[(Subject, Reading)], subject: &Subject, metric: impl Metric) -> Option<i64> {
     let (_, reading) = samples.iter().find(|(found, _)| found == subject)?;
     reading.get(metric)
+}
+
+fn roots(base: &Path, is_in_container: bool) -> HostRoots {
+    HostRoots::new(&Roots::below(base), is_in_container)
 }
 
 fn subjects(samples: &[(Subject, Reading)]) -> Vec<&Subject> {
@@ -83,7 +88,7 @@ fn missing(sampler: &HostSampler) -> Vec<String> {
 #[track_caller]
 fn check_tree(name: &str, data_root: &str, expected_missing: &[&str]) {
     let tree = tree(name);
-    let mut sampler = HostSampler::new(HostRoots::find_below(&tree, false));
+    let mut sampler = HostSampler::new(roots(&tree, false));
     sampler.set_data_root(Some(data_root.into()));
     let expected = fs::read_to_string(tree.join("expected.txt")).unwrap();
     assert_eq!(text(&sampler.sample()), expected);
@@ -117,7 +122,7 @@ fn a_raspberry_pi_without_its_voltage_monitor_says_what_to_load() {
     let dir = tempfile::tempdir().unwrap();
     copy(&tree("pi"), dir.path());
     fs::remove_dir_all(dir.path().join("sys/class/hwmon/hwmon1")).unwrap();
-    let sampler = HostSampler::new(HostRoots::find_below(dir.path(), false));
+    let sampler = HostSampler::new(roots(dir.path(), false));
     assert_eq!(missing(&sampler), ["host.pressure", "host.under_voltage"]);
 }
 
@@ -128,6 +133,7 @@ fn in_a_container_the_mounted_files_tell_the_same() {
     for name in ["proc", "sys"] {
         copy(&tree("pi").join(name), &base.join("host").join(name));
     }
+    fs::create_dir(base.join("host/sys/fs")).unwrap();
     let id = "0123456789abcdef".repeat(4);
     let mount = |above: &str| {
         format!(
@@ -136,7 +142,7 @@ fn in_a_container_the_mounted_files_tell_the_same() {
     };
     write(base, "etc/hostname", "pi\n");
     write(base, "proc/self/mountinfo", &mount("/var/lib/docker"));
-    let mut sampler = HostSampler::new(HostRoots::find_below(base, true));
+    let mut sampler = HostSampler::new(roots(base, true));
     assert_eq!(missing(&sampler), ["host.pressure", "filesystem./"]);
     sampler.set_data_root(Some("/var/lib/docker".into()));
     let expected = fs::read_to_string(tree("pi").join("expected.txt")).unwrap();
@@ -145,7 +151,7 @@ fn in_a_container_the_mounted_files_tell_the_same() {
 
     // The data root is a file system of its own: that of / is not seen from here.
     write(base, "proc/self/mountinfo", &mount(""));
-    let mut sampler = HostSampler::new(HostRoots::find_below(base, true));
+    let mut sampler = HostSampler::new(roots(base, true));
     sampler.set_data_root(Some("/var/lib/docker".into()));
     let expected = expected.replace("/ Filesystem", "/var/lib/docker Filesystem");
     assert_eq!(text(&sampler.sample()), expected);
@@ -157,7 +163,7 @@ fn files_that_vanish_make_values_absent_until_they_are_back() {
     let dir = tempfile::tempdir().unwrap();
     let base = dir.path();
     copy(&tree("pi"), base);
-    let mut sampler = HostSampler::new(HostRoots::find_below(base, false));
+    let mut sampler = HostSampler::new(roots(base, false));
     assert_eq!(
         value(&sampler.sample(), &Subject::Host, HostMetric::UnderVoltage),
         Some(1)
@@ -192,7 +198,7 @@ fn huge_files_are_read_to_a_limit() {
         let text = fs::read_to_string(&path).unwrap();
         fs::write(&path, format!("{text}{}\n{text}", "x".repeat(1 << 20))).unwrap();
     }
-    let mut sampler = HostSampler::new(HostRoots::find_below(base, false));
+    let mut sampler = HostSampler::new(roots(base, false));
     let text = text(&sampler.sample());
     assert!(text.starts_with("host UserMs 91855300\n"), "{text}");
     assert!(text.contains("host Load15 1299\n"), "{text}");
@@ -201,7 +207,7 @@ fn huge_files_are_read_to_a_limit() {
 #[test]
 fn nothing_is_told_of_an_empty_tree_but_why() {
     let dir = tempfile::tempdir().unwrap();
-    let mut sampler = HostSampler::new(HostRoots::find_below(dir.path(), true));
+    let mut sampler = HostSampler::new(roots(dir.path(), true));
     assert_eq!(sampler.sample(), [(Subject::Host, Reading::EMPTY)]);
     let report = sampler.report();
     let missing: Vec<_> = report.missing.iter().map(|it| it.value.as_str()).collect();
@@ -222,7 +228,7 @@ fn nothing_is_told_of_an_empty_tree_but_why() {
 
 #[test]
 fn this_host_is_read() {
-    let mut sampler = HostSampler::new(HostRoots::find(false));
+    let mut sampler = HostSampler::new(roots(Path::new("/"), false));
     sampler.set_data_root(Some("/".into()));
     let samples = sampler.sample();
     for metric in [
@@ -256,7 +262,7 @@ fn an_interface_that_comes_into_use_is_found() {
     };
     write(root, "proc/net/dev", &table(0));
     write(root, "sys/class/net/wlan0/operstate", "down\n");
-    let mut sampler = HostSampler::new(HostRoots::find_below(root, false));
+    let mut sampler = HostSampler::new(roots(root, false));
     let eth0 = Subject::Interface("eth0".to_owned());
     let samples = sampler.sample();
     assert_eq!(
@@ -305,7 +311,8 @@ fn network_by_rule() -> i64 {
     for entry in fs::read_dir("/sys/class/net").unwrap() {
         let path = entry.unwrap().path();
         let name = path.file_name().unwrap().to_str().unwrap().to_owned();
-        let state = fs::read_to_string(path.join("operstate")).unwrap_or("unknown".to_owned());
+        let state =
+            fs::read_to_string(path.join("operstate")).unwrap_or_else(|_| "unknown".to_owned());
         if name == "lo"
             || skipped.split(' ').any(|it| name.starts_with(it))
             || !["up", "unknown"].contains(&state.trim())
@@ -322,7 +329,7 @@ fn network_by_rule() -> i64 {
 
 #[test]
 fn cpu_and_network_agree_with_what_a_dockmon_agent_reads_before_and_after() {
-    let mut sampler = HostSampler::new(HostRoots::find(false));
+    let mut sampler = HostSampler::new(roots(Path::new("/"), false));
     let (cpu_before, network_before) = (cpu_by_rule(), network_by_rule());
     let samples = sampler.sample();
     let (cpu_after, network_after) = (cpu_by_rule(), network_by_rule());
