@@ -26,6 +26,13 @@ pub struct HostRoots {
 }
 
 impl HostRoots {
+    /// Finds the host's files.
+    #[must_use]
+    pub fn find(is_in_container: bool) -> Self {
+        Self::new(&Roots::find(), is_in_container)
+    }
+
+    /// Takes the places where procfs and sysfs were found.
     /// In a container without the host's `/proc` the usual files still tell the host's CPU, memory and disks, but not its network; its files
     /// are looked for in `/host/root`.
     #[must_use]

@@ -228,7 +228,7 @@ fn nothing_is_told_of_an_empty_tree_but_why() {
 
 #[test]
 fn this_host_is_read() {
-    let mut sampler = HostSampler::new(roots(Path::new("/"), false));
+    let mut sampler = HostSampler::new(HostRoots::find(false));
     sampler.set_data_root(Some("/".into()));
     let samples = sampler.sample();
     for metric in [
@@ -329,7 +329,7 @@ fn network_by_rule() -> i64 {
 
 #[test]
 fn cpu_and_network_agree_with_what_a_dockmon_agent_reads_before_and_after() {
-    let mut sampler = HostSampler::new(roots(Path::new("/"), false));
+    let mut sampler = HostSampler::new(HostRoots::find(false));
     let (cpu_before, network_before) = (cpu_by_rule(), network_by_rule());
     let samples = sampler.sample();
     let (cpu_after, network_after) = (cpu_by_rule(), network_by_rule());
