@@ -12,5 +12,6 @@ pub mod logging;
 pub mod roll;
 pub mod sample;
 pub mod shell;
+pub mod spool;
 pub mod store;
 pub mod uplink;

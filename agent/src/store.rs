@@ -6,6 +6,7 @@
 mod enrolment;
 mod error;
 mod file;
+mod spool;
 
 use std::path::{Path, PathBuf};
 
@@ -25,7 +26,8 @@ pub const FILE_NAME: &str = "agent.redb";
 /// redb's default is 1 GiB.
 const CACHE_BYTES: usize = 64 * 1024;
 
-/// The tables and what is in them; a change of either needs a new version and a migration.
+/// The tables and what is in them; a change of either needs a new version and a migration. A table that an older program may pass over
+/// needs neither.
 const SCHEMA_VERSION: u32 = 1;
 const SCHEMA: TableDefinition<'_, &str, u32> = TableDefinition::new("schema");
 const SCHEMA_KEY: &str = "version";

@@ -43,6 +43,20 @@ impl ShortId {
     }
 }
 
+impl Subject {
+    /// Bytes of memory that its name holds.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        match self {
+            Self::Host => 0,
+            Self::Container { name, .. }
+            | Self::Interface(name)
+            | Self::Filesystem(name)
+            | Self::Sensor(name) => name.capacity(),
+        }
+    }
+}
+
 /// The value of a lower-case hexadecimal digit, which is all that a container's id has.
 fn digit(digit: u8) -> u8 {
     match digit {

@@ -1,6 +1,7 @@
 //! The store on real files; power cuts are in `power_cut`.
 
 mod power_cut;
+mod spool;
 
 use std::fs::{self, Permissions};
 use std::io;

@@ -6,7 +6,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use pilotfish_protocol::frame::{Encoder, Slot};
+use pilotfish_protocol::frame::{Encoder, SLOTS, Slot};
 use pilotfish_protocol::{ShortId, Subject};
 
 use crate::sample::tick::Tick;
@@ -21,6 +21,8 @@ pub struct Telemetry {
     waiting: Option<Tick>,
     /// Counts ticks, to find what was not in the last one.
     round: u64,
+    /// Most subjects; those beyond are left out.
+    subjects: usize,
 }
 
 #[derive(Debug)]
@@ -40,10 +42,42 @@ impl Telemetry {
     /// For a new session: begins with a keyframe.
     #[must_use]
     pub fn new() -> Self {
+        Self::of_at_most(SLOTS)
+    }
+
+    /// Begins with a keyframe, and leaves out what is more than `subjects` in a tick.
+    #[must_use]
+    pub fn of_at_most(subjects: usize) -> Self {
         Self {
             encoder: Encoder::new(),
+            subjects,
             ..Self::default()
         }
+    }
+
+    /// Gives `each` every frame of `tick`, which is also made when it tells nothing new: for what is kept and not sent at once.
+    pub fn encode(&mut self, tick: &Tick, mut each: impl FnMut(&[u8])) {
+        self.begin(tick);
+        self.encoder.begin(tick.at_ms);
+        let mut frame = Vec::new();
+        loop {
+            frame.clear();
+            let is_more = self.encoder.encode(&mut frame);
+            each(&frame);
+            if !is_more {
+                return;
+            }
+        }
+    }
+
+    /// Bytes of memory that it holds, about.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let parts = self.parts.keys();
+        self.encoder.held_bytes()
+            + self.containers.len() * size_of::<(ShortId, ContainerSlot)>()
+            + self.parts.len() * size_of::<(Subject, PartSlot)>()
+            + parts.map(Subject::held_bytes).sum::<usize>()
     }
 
     /// Takes a tick, in the place of one that was not begun.
@@ -78,6 +112,9 @@ impl Telemetry {
             let known = match self.parts.get_mut(subject) {
                 Some(known) => known,
                 None => {
+                    if self.parts.len() >= self.subjects {
+                        continue;
+                    }
                     let Some(slot) = self.encoder.announce(subject.clone()) else {
                         continue;
                     };
@@ -98,6 +135,9 @@ impl Telemetry {
             let known = match self.containers.get_mut(&id) {
                 Some(known) => known,
                 None => {
+                    if self.parts.len() + self.containers.len() >= self.subjects {
+                        continue;
+                    }
                     let subject = Subject::Container {
                         id,
                         name: sample.name.to_string(),

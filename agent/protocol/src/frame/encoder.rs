@@ -102,6 +102,10 @@ impl Encoder {
             return None;
         }
         if place == self.slots.len() {
+            // Slots are large, and a host's containers are few: no room for twice as many.
+            if place == self.slots.capacity() {
+                self.slots.reserve_exact(8 + place / 4);
+            }
             self.slots.push(Entry::default());
         }
         let entry = self.slots.get_mut(place)?;
@@ -129,6 +133,13 @@ impl Encoder {
                 State::Free | State::Retiring => {}
             }
         }
+    }
+
+    /// Bytes of memory that it holds, about.
+    #[must_use]
+    pub fn held_bytes(&self) -> usize {
+        let name = |entry: &Entry| entry.subject.as_ref().map_or(0, Subject::held_bytes);
+        self.slots.capacity() * size_of::<Entry>() + self.slots.iter().map(name).sum::<usize>()
     }
 
     /// Begins a tick of the time `at_ms` (the agent's clock, Unix ms, never going back). A tick under way goes on instead, so that a slow

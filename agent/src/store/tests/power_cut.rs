@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex, MutexGuard};
 
 use super::*;
+use crate::spool::{Commit, Key, Row};
 
 /// A disk that writes down what is done to it.
 #[derive(Debug, Clone, Default)]
@@ -126,6 +127,19 @@ fn check(
     old: Option<&Enrolment>,
     new: Option<&Enrolment>,
 ) -> Vec<u8> {
+    let find = |store: &Store| store.enrolment().unwrap();
+    check_found(before, work, find, &old.cloned(), &new.cloned())
+}
+
+/// As [`check`], of what `find` finds.
+#[track_caller]
+fn check_found<T: PartialEq + std::fmt::Debug>(
+    before: &[u8],
+    work: impl FnOnce(&Store),
+    find: impl Fn(&Store) -> T,
+    old: &T,
+    new: &T,
+) -> Vec<u8> {
     let disk = Disk::holding(before.to_vec());
     let store = Store::on_backend(disk.clone(), PathBuf::from("disk")).unwrap();
     work(&store);
@@ -144,8 +158,8 @@ fn check(
         for bytes in variants {
             let store = Store::on_backend(Disk::holding(bytes), PathBuf::from("disk"))
                 .unwrap_or_else(|error| panic!("cut at {cut} of {}: {error}", done.len()));
-            let found = store.enrolment().unwrap();
-            let is_right = found.as_ref() == new || (cut < returned && found.as_ref() == old);
+            let found = find(&store);
+            let is_right = found == *new || (cut < returned && found == *old);
             assert!(is_right, "cut at {cut}, returned at {returned}: {found:?}");
         }
     }
@@ -178,6 +192,52 @@ fn no_cut_loses_or_tears_an_enrolment() {
         |store| store.forget_enrolment().unwrap(),
         Some(&second),
         None,
+    );
+}
+
+#[test]
+fn no_cut_tears_a_commit_of_the_spool() {
+    let rows = |kept: &[(u64, u8, usize)]| {
+        let row = |(seq, byte, len): &(u64, u8, usize)| {
+            let key = Key { run: 1, seq: *seq };
+            (key, Some(Row::from(vec![*byte; *len])))
+        };
+        kept.iter().map(row).collect::<Vec<(Key, Option<Row>)>>()
+    };
+    let find = |store: &Store| {
+        let keys: Vec<Key> = (1..=4).map(|seq| Key { run: 1, seq }).collect();
+        let mut found = store.read_spool(&keys).unwrap();
+        found.retain(|(_, row)| row.is_some());
+        (store.load_spool().unwrap().committed_at_ms, found)
+    };
+    let commit = |puts: &[(Key, Option<Row>)], deletes: &[u64], at_ms| Commit {
+        puts: puts
+            .iter()
+            .map(|(key, row)| (*key, row.clone().unwrap()))
+            .collect(),
+        deletes: deletes
+            .iter()
+            .map(|seq| Key { run: 1, seq: *seq })
+            .collect(),
+        at_ms,
+    };
+    let nothing = (None, Vec::new());
+    let first = rows(&[(1, 1, 9000), (2, 2, 100), (3, 3, 5000)]);
+    let second = rows(&[(3, 7, 3000), (4, 4, 70_000)]);
+    let blank = check(&[], |_| {}, None, None);
+    let kept = check_found(
+        &blank,
+        |store| store.keep_spool(&commit(&first, &[], 5)).unwrap(),
+        find,
+        &nothing,
+        &(Some(5), first.clone()),
+    );
+    check_found(
+        &kept,
+        |store| store.keep_spool(&commit(&second, &[1, 2], 6)).unwrap(),
+        find,
+        &(Some(5), first),
+        &(Some(6), second.clone()),
     );
 }
 
