@@ -13,4 +13,5 @@ mod load;
 mod operations;
 mod program;
 mod roll;
+mod sampling;
 mod tls;

@@ -248,8 +248,16 @@ impl Engine {
     ///
     /// The Engine refused.
     pub fn remove(&self, container: &str) -> Result<()> {
-        let path = format!("/containers/{container}?force=true");
-        http::call(&self.socket(), "DELETE", &path, None)?.ok()
+        self.delete(&format!("/containers/{container}?force=true"))
+    }
+
+    /// `DELETE path`.
+    ///
+    /// # Errors
+    ///
+    /// The Engine refused.
+    pub fn delete(&self, path: &str) -> Result<()> {
+        http::call(&self.socket(), "DELETE", path, None)?.ok()
     }
 
     /// `GET path` as JSON.

@@ -29,6 +29,8 @@ pub struct Sample {
     restart: String,
     tty: bool,
     binds: Vec<String>,
+    millicores: u32,
+    memory_bytes: u64,
 }
 
 impl Sample {
@@ -43,6 +45,8 @@ impl Sample {
             restart: "no".to_owned(),
             tty: false,
             binds: Vec::new(),
+            millicores: 0,
+            memory_bytes: 0,
         }
     }
 
@@ -103,7 +107,21 @@ impl Sample {
         self
     }
 
-    /// Uses another network mode than "none": "host" is the only other one in a private Engine.
+    /// Limits it to thousandths of a core.
+    #[must_use]
+    pub fn millicores(mut self, millicores: u32) -> Self {
+        self.millicores = millicores;
+        self
+    }
+
+    /// Limits its memory.
+    #[must_use]
+    pub fn memory(mut self, bytes: u64) -> Self {
+        self.memory_bytes = bytes;
+        self
+    }
+
+    /// Uses another network mode than "none": "host", or a network that was made in the private Engine.
     #[must_use]
     pub fn network(mut self, mode: &str) -> Self {
         mode.clone_into(&mut self.network);
@@ -144,6 +162,8 @@ impl Sample {
                 "NetworkMode": self.network,
                 "RestartPolicy": { "Name": self.restart },
                 "Binds": self.binds,
+                "NanoCpus": u64::from(self.millicores) * 1_000_000,
+                "Memory": self.memory_bytes,
             },
         })
     }

@@ -86,17 +86,20 @@ impl Tree {
     }
 
     pub(super) fn find(&self) -> Result<Place, NotFound> {
-        let id = ContainerId::new(ID).unwrap();
         let process = ContainerProcess {
             pid: PID,
             has_hosts_network: false,
         };
-        Finder::new(Roots::below(self.dir.path())).find(&id, &process)
+        Finder::new(Roots::below(self.dir.path())).find(&id(), &process)
     }
 
     pub(super) fn files(&self) -> ContainerFiles {
         ContainerFiles::new(self.find().unwrap(), 0)
     }
+}
+
+fn id() -> ContainerId {
+    ContainerId::new(ID).unwrap()
 }
 
 pub(super) fn reader(descriptors: usize) -> (Reader, Budget) {
