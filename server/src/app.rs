@@ -30,13 +30,13 @@ pub struct App {
     /// What is known now.
     pub board: Board,
     /// What was measured before.
-    pub history: History,
+    pub history: Arc<History>,
     log_ins: Mutex<Limiter>,
 }
 
 impl App {
-    /// Wires the parts around an opened store.
-    pub fn new(store: Store, executor: Executor, shutdown: Shutdown) -> App {
+    /// Wires the parts around an opened store and its history.
+    pub fn new(store: Store, history: History, executor: Executor, shutdown: Shutdown) -> App {
         App {
             store: Arc::new(store),
             executor,
@@ -44,7 +44,7 @@ impl App {
             passwords: Passwords::default(),
             agents: Agents::default(),
             board: Board::default(),
-            history: History::default(),
+            history: Arc::new(history),
             log_ins: Mutex::new(Limiter::default()),
         }
     }

@@ -17,6 +17,8 @@ Options of serve:
   --tls-cert FILE        certificate chain (PEM); needs --tls-key
   --tls-key FILE         private key (PEM); needs --tls-cert
   --admin-name NAME      the user made on the first start [default: admin]
+  --history TIMES        how long the history is kept at 10 s, 1 min, 10 min and 1 h [default: 6h,3d,60d,730d]
+  --history-disk SIZE    what the history may take of the disk, with M or G; the oldest goes first [default: 2G]
 
   --help, -h             print this
   --version, -V          print the version
@@ -54,6 +56,10 @@ pub struct ServeArgs {
     pub tls_key: Option<PathBuf>,
     /// `--admin-name`.
     pub admin_name: Option<String>,
+    /// `--history`.
+    pub history: Option<String>,
+    /// `--history-disk`.
+    pub history_disk: Option<String>,
 }
 
 /// A command line that means nothing.
@@ -104,6 +110,12 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageE
             (Arg::Long("admin-name"), Some(serve)) => {
                 once("admin-name", &mut serve.admin_name, text(&mut parser)?)?;
             }
+            (Arg::Long("history"), Some(serve)) => {
+                once("history", &mut serve.history, text(&mut parser)?)?;
+            }
+            (Arg::Long("history-disk"), Some(serve)) => {
+                once("history-disk", &mut serve.history_disk, text(&mut parser)?)?;
+            }
             (arg, _) => return Err(arg.unexpected().into()),
         }
     }
@@ -151,13 +163,15 @@ mod tests {
     fn reads_the_options_of_serve() {
         check("serve", Command::Serve(ServeArgs::default()));
         check(
-            "serve --listen [::1]:1 --listen=127.0.0.1:2 --data d --tls-cert c --tls-key k --admin-name me",
+            "serve --listen [::1]:1 --listen=127.0.0.1:2 --data d --tls-cert c --tls-key k --admin-name me --history 6h,3d,60d,1d --history-disk 1G",
             Command::Serve(ServeArgs {
                 listen: vec!["[::1]:1".to_owned(), "127.0.0.1:2".to_owned()],
                 data: Some("d".into()),
                 tls_cert: Some("c".into()),
                 tls_key: Some("k".into()),
                 admin_name: Some("me".to_owned()),
+                history: Some("6h,3d,60d,1d".to_owned()),
+                history_disk: Some("1G".to_owned()),
             }),
         );
     }

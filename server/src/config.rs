@@ -16,12 +16,16 @@ use crate::auth::secret::Secret;
 use crate::chain::chain;
 use crate::http::tls;
 use crate::store;
+use crate::telemetry::history::tier::Retention;
 
 /// The variable that names the file with the first user's password.
 pub const PASSWORD_FILE: &str = "PILOTFISH_ADMIN_PASSWORD_FILE";
 
 /// The longest password file that is read.
 const PASSWORD_FILE_BYTES: u64 = 4096;
+
+/// The least that the history may take of the disk.
+const LEAST_HISTORY_BYTES: u64 = 16 << 20;
 
 /// What the server runs with.
 pub struct Config {
@@ -35,6 +39,8 @@ pub struct Config {
     pub admin_name: String,
     /// Where that user's password comes from.
     pub admin_password_file: Option<PathBuf>,
+    /// How much of the history is kept.
+    pub retention: Retention,
     /// What is logged.
     pub log_level: LevelFilter,
     /// Whether log lines are JSON.
@@ -106,6 +112,7 @@ impl Config {
                 "--admin-name {admin_name:?}: needs 1 to 64 of the characters a-z A-Z 0-9 . _ @ -"
             ));
         }
+        let retention = retention(args, &mut faults);
         let log_level = variable(variables, "LOG_LEVEL").map_or(Some(LevelFilter::Info), level);
         if log_level.is_none() {
             let given = variable(variables, "LOG_LEVEL").unwrap_or_default();
@@ -140,6 +147,7 @@ impl Config {
             tls,
             admin_name,
             admin_password_file,
+            retention,
             log_level,
             log_json,
         })
@@ -201,6 +209,36 @@ fn listen(given: &[String], faults: &mut Vec<String>) -> Vec<SocketAddr> {
     addresses
 }
 
+fn retention(args: &ServeArgs, faults: &mut Vec<String>) -> Retention {
+    let mut retention = Retention::default();
+    if let Some(text) = &args.history {
+        match Retention::read_lives(text) {
+            Ok(lives) => retention.lives = lives,
+            Err(error) => faults.push(format!("--history {text:?}: {error}")),
+        }
+    }
+    if let Some(text) = &args.history_disk {
+        match size(text).filter(|bytes| *bytes >= LEAST_HISTORY_BYTES) {
+            Some(bytes) => retention.disk_bytes = bytes,
+            None => faults.push(format!(
+                "--history-disk {text:?}: needs a number and M or G, at least 16M, e.g. 2G"
+            )),
+        }
+    }
+    retention
+}
+
+/// Reads a size of mebibytes or gibibytes: `512M`, `2G`.
+fn size(text: &str) -> Option<u64> {
+    let shift = match text.chars().last()? {
+        'M' => 20,
+        'G' => 30,
+        _ => return None,
+    };
+    let count: u64 = text[..text.len() - 1].parse().ok()?;
+    count.checked_mul(1 << shift)
+}
+
 /// Gives a variable; one that is empty counts as not set.
 fn variable<'a>(variables: &'a BTreeMap<String, String>, name: &str) -> Option<&'a str> {
     variables
@@ -251,6 +289,7 @@ mod tests {
         assert_eq!(config.data, Path::new("pilotfish-data"));
         assert_eq!(config.admin_name, "admin");
         assert_eq!(config.log_level, LevelFilter::Info);
+        assert_eq!(config.retention, Retention::default());
         assert!(config.tls.is_none() && !config.log_json && config.admin_password_file.is_none());
     }
 
@@ -273,6 +312,8 @@ mod tests {
             tls_cert: Some("c".into()),
             data: Some("/nowhere".into()),
             admin_name: Some("a b".to_owned()),
+            history: Some("6h,3d,60d".to_owned()),
+            history_disk: Some("15M".to_owned()),
             ..ServeArgs::default()
         };
         let given = variables(&[
@@ -285,6 +326,8 @@ mod tests {
             "--listen \"localhost\": needs",
             "--tls-cert: needs --tls-key",
             "--admin-name \"a b\": needs",
+            "--history \"6h,3d,60d\": needs",
+            "--history-disk \"15M\": needs",
             "LOG_LEVEL=\"loud\": needs",
             "LOG_JSON=\"maybe\": needs",
             "PILOTFISH_ADMIN_PASSWORD_FILE: cannot read /nowhere/password: ",

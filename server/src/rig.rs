@@ -22,6 +22,8 @@ use crate::peer::until;
 use crate::shutdown::{self, Trigger};
 use crate::store::Store;
 use crate::store::users::{self, UserRecord};
+use crate::telemetry::history::tier::Retention;
+use crate::telemetry::history::{History, keeping};
 use crate::telemetry::keeper;
 
 /// The password of the user `admin`.
@@ -86,10 +88,12 @@ impl Rig {
         users::put(&store, "admin", &user).unwrap();
         let runtime = Runtime::start().unwrap();
         let (trigger, shutdown) = shutdown::pair();
-        let mut app = App::new(store, runtime.executor(), shutdown.clone());
+        let history = History::open(directory.path(), Retention::default()).unwrap();
+        let mut app = App::new(store, history, runtime.executor(), shutdown.clone());
         app.agents = Agents::new(setup.times);
         let app = Arc::new(app);
         keeper::start(&app).unwrap();
+        keeping::start(&app);
         let (open, _) = listener::open_connections();
         let service = Service {
             executor: runtime.executor(),
@@ -129,10 +133,13 @@ impl Rig {
         } = self;
         trigger.fire();
         drop(runtime);
-        let store = Arc::clone(&app.store);
+        smol::block_on(keeping::finish(&app));
+        let (store, history) = (Arc::clone(&app.store), Arc::clone(&app.history));
         drop(app);
         // Work on the pool for blocking work ends by itself.
-        until("the store is let go", || Arc::strong_count(&store) == 1);
+        until("the store is let go", || {
+            Arc::strong_count(&store) == 1 && Arc::strong_count(&history) == 1
+        });
         directory
     }
 

@@ -21,6 +21,7 @@ use crate::http::listener::{self, Deadlines, Service};
 use crate::http::router::RouteConflict;
 use crate::shutdown;
 use crate::store::StoreError;
+use crate::telemetry::history::{History, keeping};
 use crate::telemetry::keeper;
 
 /// How long requests and sockets may take to end after the signal.
@@ -60,7 +61,8 @@ impl RunError {
                 | StoreError::Newer { .. }
                 | StoreError::Closed
                 | StoreError::Redb(_)
-                | StoreError::Record { .. } => 1,
+                | StoreError::Record { .. }
+                | StoreError::History(_) => 1,
             },
             RunError::FirstStart(
                 FirstStartError::Hash(_)
@@ -83,11 +85,13 @@ pub fn run(config: Config) -> Result<(), RunError> {
     raise_descriptor_limit();
     let mut signals = Signals::new([Signal::Term, Signal::Int])?;
     let store = first_start::open(&config, &mut io::stdout().lock())?;
+    let history = History::open(&config.data, config.retention).map_err(FirstStartError::from)?;
     let runtime = Runtime::start()?;
     let executor = runtime.executor();
     let (trigger, shutdown) = shutdown::pair();
-    let app = Arc::new(App::new(store, executor.clone(), shutdown.clone()));
+    let app = Arc::new(App::new(store, history, executor.clone(), shutdown.clone()));
     keeper::start(&app).map_err(FirstStartError::from)?;
+    keeping::start(&app);
     let (open, all_closed) = listener::open_connections();
     let service = Service {
         executor: executor.clone(),
@@ -118,6 +122,7 @@ pub fn run(config: Config) -> Result<(), RunError> {
             log::warn!("stopping with connections open after {DRAIN:?}");
         }
         keeper::finish(&app).await;
+        keeping::finish(&app).await;
     });
     // Ends what is left, so that the store is closed and not only abandoned.
     drop(runtime);

@@ -1,4 +1,4 @@
-//! All that survives a restart: one redb file in the data directory, one module a subject.
+//! All that survives a restart: one redb file in the data directory, one module a subject; and a second file for the [`history`].
 //!
 //! A subject's functions take `&Store` and block; a task calls them through
 //! [`App::with_store`](crate::app::App::with_store). What must happen as one takes the transaction
@@ -11,7 +11,9 @@ pub mod agents;
 pub mod audit;
 pub mod events;
 mod file;
+pub mod history;
 pub mod hosts;
+pub mod marks;
 pub mod record;
 pub mod registration_tokens;
 pub mod sessions;
@@ -31,12 +33,29 @@ use redb::{
 };
 
 use crate::store::file::StoreFile;
+use crate::telemetry::history::varint::Malformed;
 
 /// The store's file in the data directory.
 pub const FILE_NAME: &str = "server.redb";
 
-/// Memory for redb's page cache; its default is 1 GiB.
-const CACHE_BYTES: usize = 4 << 20;
+/// What a store's file is.
+pub(crate) struct Layout {
+    /// Its name in the data directory.
+    pub(crate) file_name: &'static str,
+    /// Memory for redb's page cache; its default is 1 GiB.
+    pub(crate) cache_bytes: usize,
+    /// Every page has its place on the disk from the start, so that a full disk fails no small write.
+    pub(crate) is_reserved: bool,
+    /// Makes every table, so that a reader always finds them.
+    pub(crate) prepare: fn(&WriteTransaction) -> Result<(), StoreError>,
+}
+
+const LAYOUT: Layout = Layout {
+    file_name: FILE_NAME,
+    cache_bytes: 4 << 20,
+    is_reserved: true,
+    prepare,
+};
 
 /// The layout of the tables that this program reads and writes.
 const SCHEMA: u32 = 1;
@@ -46,6 +65,7 @@ const META: TableDefinition<'_, &str, u32> = TableDefinition::new("meta");
 /// The opened store.
 pub struct Store {
     path: PathBuf,
+    layout: &'static Layout,
     /// `None` between a failure and the next call that can open it.
     database: RwLock<Option<Database>>,
     /// The database refuses everything until it is opened again.
@@ -101,6 +121,9 @@ pub enum StoreError {
         /// What is wrong with it.
         source: serde_json::Error,
     },
+    /// A part of the history is not what this program writes.
+    #[error("cannot read the history")]
+    History(#[from] Malformed),
 }
 
 impl Store {
@@ -110,14 +133,29 @@ impl Store {
     ///
     /// Every variant of [`StoreError`]; [`StoreError::InUse`] when another server runs on it.
     pub fn open(directory: &Path) -> Result<Store, StoreError> {
-        let on_file = |file| on_backend(FileBackend::new(file)?);
-        Store::open_on(directory.join(FILE_NAME), Box::new(on_file))
+        Store::open_as(directory, &LAYOUT)
     }
 
-    fn open_on(path: PathBuf, on_file: OnFile) -> Result<Store, StoreError> {
-        let database = open_file(&path, &on_file)?;
+    /// Opens the store of this layout in `directory`, as [`Store::open`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub(crate) fn open_as(directory: &Path, layout: &'static Layout) -> Result<Store, StoreError> {
+        let on_file = |file| on_backend(FileBackend::new(file)?, layout.cache_bytes);
+        Store::open_on(directory, layout, Box::new(on_file))
+    }
+
+    pub(crate) fn open_on(
+        directory: &Path,
+        layout: &'static Layout,
+        on_file: OnFile,
+    ) -> Result<Store, StoreError> {
+        let path = directory.join(layout.file_name);
+        let database = open_file(&path, layout, &on_file)?;
         Ok(Store {
             path,
+            layout,
             database: RwLock::new(Some(database)),
             is_failed: AtomicBool::new(false),
             on_file,
@@ -159,6 +197,33 @@ impl Store {
         })
     }
 
+    /// Gives back to the system what the file no longer needs; nobody can read or write meanwhile.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError`].
+    pub fn compact(&self) -> Result<(), StoreError> {
+        let mut database = self
+            .database
+            .write()
+            .unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_mut().ok_or(StoreError::Closed)?;
+        database.compact()?;
+        Ok(())
+    }
+
+    /// The bytes that its file takes on the disk.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Create`].
+    pub fn disk_bytes(&self) -> Result<u64, StoreError> {
+        file::disk_bytes(&self.path).map_err(|source| StoreError::Create {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
     fn use_database<T, E: From<StoreError>>(
         &self,
         work: impl FnOnce(&Database) -> Result<T, E>,
@@ -185,7 +250,7 @@ impl Store {
         if self.is_failed.load(Ordering::Acquire) {
             // Closed first: its file is locked.
             *database = None;
-            *database = Some(open_file(&self.path, &self.on_file)?);
+            *database = Some(open_file(&self.path, self.layout, &self.on_file)?);
             self.is_failed.store(false, Ordering::Release);
             log::warn!("the store was opened again after it had failed");
         }
@@ -206,15 +271,18 @@ fn has_failed(database: &Database) -> bool {
     )
 }
 
-fn on_backend(backend: impl redb::StorageBackend) -> Result<Database, DatabaseError> {
+pub(crate) fn on_backend(
+    backend: impl redb::StorageBackend,
+    cache_bytes: usize,
+) -> Result<Database, DatabaseError> {
     Database::builder()
-        .set_cache_size(CACHE_BYTES)
+        .set_cache_size(cache_bytes)
         // Without it a file whose bytes have rotted may panic later instead of being refused now.
         .set_check_integrity_on_open(true)
         .create_with_backend(backend)
 }
 
-fn open_file(path: &Path, on_file: &OnFile) -> Result<Database, StoreError> {
+fn open_file(path: &Path, layout: &Layout, on_file: &OnFile) -> Result<Database, StoreError> {
     let (file, is_new) = match file::open(path)? {
         StoreFile::Found(file) => (file, false),
         StoreFile::New(file) => (file, true),
@@ -229,9 +297,11 @@ fn open_file(path: &Path, on_file: &OnFile) -> Result<Database, StoreError> {
         StoreError::Open { path, source }
     })?;
     let transaction = database.begin_write()?;
-    prepare(&transaction)?;
+    (layout.prepare)(&transaction)?;
     transaction.commit()?;
-    if let Err(error) = room.and_then(|room| file::reserve(&room)) {
+    if layout.is_reserved
+        && let Err(error) = room.and_then(|room| file::reserve(&room))
+    {
         log::warn!("no room for the whole store: {error}");
     }
     if is_new {
@@ -246,7 +316,7 @@ impl fmt::Debug for Store {
     }
 }
 
-/// Makes every table, so that a reader always finds them, and checks the schema.
+/// Makes every table, and checks the schema.
 fn prepare(transaction: &WriteTransaction) -> Result<(), StoreError> {
     let mut meta = transaction.open_table(META)?;
     let found = meta.get("schema")?.map(|schema| schema.value());
@@ -261,6 +331,7 @@ fn prepare(transaction: &WriteTransaction) -> Result<(), StoreError> {
     audit::prepare(transaction)?;
     events::prepare(transaction)?;
     hosts::prepare(transaction)?;
+    marks::prepare(transaction)?;
     registration_tokens::prepare(transaction)?;
     sessions::prepare(transaction)?;
     users::prepare(transaction)?;
@@ -287,6 +358,12 @@ impl From<redb::TableError> for StoreError {
 
 impl From<redb::StorageError> for StoreError {
     fn from(source: redb::StorageError) -> StoreError {
+        redb::Error::from(source).into()
+    }
+}
+
+impl From<redb::CompactionError> for StoreError {
+    fn from(source: redb::CompactionError) -> StoreError {
         redb::Error::from(source).into()
     }
 }
@@ -429,15 +506,14 @@ pub(crate) mod tests {
     #[test]
     fn a_store_goes_on_when_a_full_disk_has_room_again_and_keeps_what_it_said_it_has() {
         let directory = TempDir::new().unwrap();
-        let path = directory.path().join(FILE_NAME);
         let is_full = Arc::new(AtomicBool::new(false));
         let disk = Arc::clone(&is_full);
         let on_file = move |file| {
             let is_full = Arc::clone(&disk);
             let file = FileBackend::new(file)?;
-            on_backend(Disk { file, is_full })
+            on_backend(Disk { file, is_full }, LAYOUT.cache_bytes)
         };
-        let store = Store::open_on(path, Box::new(on_file)).unwrap();
+        let store = Store::open_on(directory.path(), &LAYOUT, Box::new(on_file)).unwrap();
         set(&store, "before").unwrap();
         for round in ["one", "two"] {
             is_full.store(true, Ordering::Relaxed);

@@ -43,7 +43,7 @@ pub async fn show(call: Call) -> Result<Response, Problem> {
     })
 }
 
-/// `DELETE /api/v1/hosts/{host}`: forgets a host, its agent and its containers, and closes the agent's connection.
+/// `DELETE /api/v1/hosts/{host}`: forgets a host, its agent, its containers and its history, and closes the agent's connection.
 ///
 /// # Errors
 ///
@@ -59,6 +59,7 @@ pub async fn remove(call: Call) -> Result<Response, Problem> {
     app.board.remove(&id);
     app.agents.dismiss(&id);
     let removed = removed.ok_or(NO_HOST)?;
+    app.history.forget(&id, &removed.agent_id).await?;
     log::info!("host {} ({id}) removed", removed.name);
     let target = Some(removed.name);
     doer.audit(&app, "host.remove", target, Outcome::Ok, None)

@@ -5,7 +5,9 @@
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io;
-use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
+use std::os::unix::fs::{
+    DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _, PermissionsExt as _,
+};
 use std::path::{Path, PathBuf};
 
 use rustix::fs::FallocateFlags;
@@ -72,6 +74,12 @@ pub(super) fn reserve(file: &File) -> io::Result<()> {
         Ok(()) | Err(Errno::OPNOTSUPP | Errno::NOSYS) => Ok(()),
         Err(error) => Err(error.into()),
     }
+}
+
+/// The bytes that a file takes on the disk; its holes take none.
+pub(super) fn disk_bytes(path: &Path) -> io::Result<u64> {
+    // In units of 512 bytes (stat(2)).
+    Ok(fs::metadata(path)?.blocks() * 512)
 }
 
 /// Gives the new file, which is complete and on the disk, its name. When this returns the name is on the disk too.

@@ -1,26 +1,151 @@
 //! The history: what was measured of every host and container, kept in tiers that get coarser with age.
+//!
+//! What comes lies in memory ([`memory`]) as compact ticks until the next commit, once a minute for all hosts, on a thread for blocking work; a crash loses at most
+//! that minute, an orderly stop nothing. What an agent had spooled is committed at once, with the mark that makes it exactly-once. A query adds up what
+//! is in the tiers, what is fresh on the disk, and what is in memory ([`crate::store::history`]).
 
+pub mod answer;
+pub mod cell;
+mod column;
+pub mod gathering;
+pub mod keeping;
+pub mod memory;
+pub mod segment;
+pub mod subject;
+pub mod ticks;
+pub mod tier;
+pub mod varint;
+
+use std::fmt;
+use std::path::Path;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_channel::{Receiver, Sender};
 use pilotfish_protocol::extension::RunId;
-use pilotfish_protocol::{AgentId, HostId};
+use pilotfish_protocol::{AgentId, HostId, ShortId};
 
-use crate::telemetry::measure::Row;
+use crate::clock;
+use crate::store::history as stored;
+use crate::store::history::reading::{self, Bounds, ReadError, Wanted};
+use crate::store::{Store, StoreError, marks};
+use crate::telemetry::measure::{Measure, Row};
+
+use answer::{Answer, Answering};
+use keeping::Writing;
+use memory::{LATE, Late, Memory};
+use ticks::Ticks;
+use tier::Retention;
+
+/// Most queries that are answered at a time; one more is refused.
+const QUERIES: usize = 8;
+
+/// Most bytes that one query reads.
+const QUERY_BYTES: usize = 32 << 20;
+
+/// How long one query may take.
+const QUERY_DEADLINE: Duration = Duration::from_secs(5);
 
 /// The history of all hosts.
-#[derive(Debug, Default)]
-pub struct History {}
+pub struct History {
+    store: Store,
+    retention: Retention,
+    memory: Mutex<Memory>,
+    /// One writes at a time: commits, sealing and forgetting follow each other.
+    writing: Mutex<Writing>,
+    late: (Sender<Waiting>, Receiver<Waiting>),
+    hurry: (Sender<()>, Receiver<()>),
+    queries: AtomicUsize,
+}
+
+/// What an agent had spooled, and who waits for its commit.
+type Waiting = (Late, Sender<()>);
 
 /// Rows that an agent had spooled, gathered to be recorded as one.
 #[derive(Debug, Default)]
-pub struct LateRows {}
+pub struct LateRows(Ticks);
 
 /// Why late rows were not recorded: nothing of them was, and they may be sent again.
 #[derive(Debug, thiserror::Error)]
 #[error("the history takes nothing now")]
 pub struct Refused;
 
+/// What is asked of the history.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Query {
+    /// Of which host.
+    pub host: HostId,
+    /// Of one of its containers; without one, of the host and its parts.
+    pub container: Option<ShortId>,
+    /// The beginning of the range.
+    pub from_unix_ms: u64,
+    /// Its end, after the beginning.
+    pub to_unix_ms: u64,
+    /// Most points; at least 1.
+    pub points: u64,
+    /// Which measures; none: every one.
+    pub measures: Vec<Measure>,
+}
+
+/// Why a query was not answered.
+#[derive(Debug, thiserror::Error)]
+pub enum QueryError {
+    /// Too many others are being answered.
+    #[error("too many queries at once")]
+    Busy,
+    /// The history cannot be read, or it is too much, or took too long.
+    #[error(transparent)]
+    Read(#[from] ReadError),
+}
+
 impl History {
+    /// Opens the history in `directory`, making it when it is missing. A damaged one is put aside, so that the server runs without it.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub fn open(directory: &Path, retention: Retention) -> Result<History, StoreError> {
+        let store = match Store::open_as(directory, &stored::LAYOUT) {
+            Err(StoreError::Open { path, source }) => {
+                let aside = path.with_extension("redb.damaged");
+                log::error!(
+                    "the history is damaged and put aside as {}: {source}",
+                    aside.display()
+                );
+                std::fs::rename(&path, aside)
+                    .map_err(|source| StoreError::Create { path, source })?;
+                Store::open_as(directory, &stored::LAYOUT)?
+            }
+            opened => opened?,
+        };
+        let history = History::on(store, retention)?;
+        history.make_room_at_start(clock::unix_ms())?;
+        Ok(history)
+    }
+
+    /// The history in an opened store.
+    fn on(store: Store, retention: Retention) -> Result<History, StoreError> {
+        let mut memory = Memory::default();
+        memory.add_fresh(stored::list_fresh(&store)?);
+        Ok(History {
+            store,
+            retention,
+            memory: Mutex::new(memory),
+            writing: Mutex::default(),
+            late: async_channel::bounded(LATE),
+            hurry: async_channel::bounded(1),
+            queries: AtomicUsize::new(0),
+        })
+    }
+
     /// Records a tick: `rows` were measured at `at_unix_ms` and stand for the `span_ms` before it. Quick; never waits for the disk.
-    pub fn record(&self, _host: &HostId, _at_unix_ms: u64, _span_ms: u64, _rows: &[Row<'_>]) {}
+    pub fn record(&self, host: &HostId, at_unix_ms: u64, span_ms: u64, rows: &[Row<'_>]) {
+        if self.memory().record(host, at_unix_ms, span_ms, rows) {
+            // Full means that the writer is told already.
+            self.hurry.0.try_send(()).ok();
+        }
+    }
 
     /// Records what an agent had spooled up to `(run, seq)`, exactly once: answers when it is on the disk, together with the mark.
     /// What the mark already covers is not recorded again; that is no error.
@@ -28,19 +153,25 @@ impl History {
     /// # Errors
     ///
     /// [`Refused`].
-    #[expect(
-        clippy::unused_async,
-        reason = "waits for the commit once there is one"
-    )]
     pub async fn record_late(
         &self,
-        _host: &HostId,
-        _agent: &AgentId,
-        _run: RunId,
-        _seq: u64,
-        _rows: LateRows,
+        host: &HostId,
+        agent: &AgentId,
+        run: RunId,
+        seq: u64,
+        rows: LateRows,
     ) -> Result<(), Refused> {
-        Ok(())
+        let late = Late {
+            host: host.clone(),
+            agent: agent.clone(),
+            run,
+            seq,
+            ticks: rows.0,
+        };
+        let (done, is_done) = async_channel::bounded(1);
+        self.late.0.try_send((late, done)).map_err(|_| Refused)?;
+        self.hurry.0.try_send(()).ok();
+        is_done.recv().await.map_err(|_| Refused)
     }
 
     /// Gives the last sequence number of an agent's run whose rows are on the disk.
@@ -48,13 +179,124 @@ impl History {
     /// # Errors
     ///
     /// [`Refused`].
-    #[expect(clippy::unused_async, reason = "reads the disk once there is one")]
-    pub async fn recorded(&self, _agent: &AgentId, _run: RunId) -> Result<Option<u64>, Refused> {
-        Ok(None)
+    pub async fn recorded(
+        self: &Arc<Self>,
+        agent: &AgentId,
+        run: RunId,
+    ) -> Result<Option<u64>, Refused> {
+        let (history, agent) = (Arc::clone(self), agent.clone());
+        let found = blocking::unblock(move || marks::find(&history.store, &agent, run)).await;
+        found.map_err(|error| {
+            log::error!("history: {}", crate::chain::chain(&error));
+            Refused
+        })
+    }
+
+    /// Answers a query, on a thread for blocking work.
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError`].
+    pub async fn query(self: &Arc<Self>, query: Query) -> Result<Answer, QueryError> {
+        let history = Arc::clone(self);
+        blocking::unblock(move || {
+            let before = history.queries.fetch_add(1, Ordering::Relaxed);
+            let answered = if before < QUERIES {
+                history.answer(&query, clock::unix_ms())
+            } else {
+                Err(QueryError::Busy)
+            };
+            history.queries.fetch_sub(1, Ordering::Relaxed);
+            answered
+        })
+        .await
+    }
+
+    /// Forgets a host and its agent's marks.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub async fn forget(
+        self: &Arc<Self>,
+        host: &HostId,
+        agent: &AgentId,
+    ) -> Result<(), StoreError> {
+        let (history, host, agent) = (Arc::clone(self), host.clone(), agent.clone());
+        blocking::unblock(move || {
+            let _writing = history.writing();
+            history.memory().forget(&host);
+            stored::forget(&history.store, &host, &agent)
+        })
+        .await
+    }
+
+    /// Answers a query as of now.
+    fn answer(&self, query: &Query, now_unix_ms: u64) -> Result<Answer, QueryError> {
+        let Query {
+            from_unix_ms,
+            to_unix_ms,
+            points,
+            ..
+        } = *query;
+        let tier = self
+            .retention
+            .pick(from_unix_ms, to_unix_ms, points, now_unix_ms);
+        let mut answering = Answering::new(
+            tier,
+            from_unix_ms,
+            to_unix_ms,
+            points,
+            query.measures.clone(),
+        );
+        let (first, last) = answering.buckets();
+        let wanted = Wanted {
+            host: query.host.clone(),
+            container: query.container,
+            tier,
+            first,
+            last,
+        };
+        let bounds = Bounds {
+            give_up_at: clock::now() + QUERY_DEADLINE,
+            bytes: QUERY_BYTES,
+            now: clock::now,
+        };
+        // Held until the store's state is fixed: a batch is then in that state or in memory, never in both or neither.
+        let memory = self.memory();
+        let read = |transaction: &_| -> Result<Answer, ReadError> {
+            let found = memory.find(&wanted.host);
+            drop(memory);
+            reading::read(transaction, &wanted, &found.entries, bounds, &mut answering)?;
+            for ticks in &found.ticks {
+                reading::add_ticks(ticks, &wanted, &mut answering)?;
+            }
+            if answering.is_cut() {
+                return Err(ReadError::TooMuch);
+            }
+            Ok(answering.finish())
+        };
+        Ok(self.store.read(read)?)
+    }
+
+    fn memory(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn writing(&self) -> MutexGuard<'_, Writing> {
+        self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl LateRows {
     /// Adds a tick, in any order of times.
-    pub fn add(&mut self, _at_unix_ms: u64, _span_ms: u64, _rows: &[Row<'_>]) {}
+    pub fn add(&mut self, at_unix_ms: u64, span_ms: u64, rows: &[Row<'_>]) {
+        self.0.add(at_unix_ms, span_ms, rows);
+    }
+}
+
+impl fmt::Debug for History {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("History").finish_non_exhaustive()
+    }
 }
