@@ -179,7 +179,8 @@ impl ContainerFiles {
                 Often::WhenLimited => self.gathered.is_cpu_limited() || is_seldoms_turn,
                 Often::Seldom => is_seldoms_turn,
             };
-            if !is_due || entry.absent.is_some() {
+            let is_same = self.gathered.is_same(entry.source.tells) && !is_seldoms_turn;
+            if !is_due || is_same || entry.absent.is_some() {
                 continue;
             }
             let dir = self.place.dirs[entry.hierarchy].as_deref();

@@ -170,6 +170,10 @@ pub struct Gathered {
     reading: Reading,
     memory_bytes: Option<u64>,
     cpu_period_usec: Option<u64>,
+    /// Whether it has run since the pass before.
+    has_run: bool,
+    /// Whether it has neither run nor got or lost memory since the pass before, so that how the memory is used is as it was.
+    is_memory_same: bool,
 }
 
 impl Gathered {
@@ -187,6 +191,12 @@ impl Gathered {
             .is_some()
     }
 
+    /// Tells whether a file most likely says what it said before: `memory.stat`, the longest, of a container that does nothing.
+    #[must_use]
+    pub fn is_same(&self, tells: Tells) -> bool {
+        matches!(tells, Tells::MemoryStatV1 | Tells::MemoryStatV2) && self.is_memory_same
+    }
+
     /// Makes absent what a file tells.
     pub fn lose(&mut self, tells: Tells) {
         self.take(tells, CUT);
@@ -196,15 +206,19 @@ impl Gathered {
     pub fn take(&mut self, tells: Tells, text: &[u8]) {
         use ContainerMetric as Metric;
         match tells {
-            Tells::CpuUsageV1 => self.set(Metric::CpuMs, v1::cpu_ms(text)),
+            Tells::CpuUsageV1 => self.set_cpu(v1::cpu_ms(text)),
             Tells::ThrottledV1 => self.set(Metric::ThrottledMs, v1::throttled_ms(text)),
             Tells::CpuStatV2 => {
-                self.set(Metric::CpuMs, v2::cpu_ms(text));
+                self.set_cpu(v2::cpu_ms(text));
                 self.set(Metric::ThrottledMs, v2::throttled_ms(text));
             }
             Tells::MemoryUsage => {
-                self.memory_bytes = number(text);
-                self.set(Metric::MemoryKib, None);
+                let before = std::mem::replace(&mut self.memory_bytes, number(text));
+                let is_known = self.reading.get(Metric::MemoryKib).is_some();
+                self.is_memory_same = is_known && !self.has_run && self.memory_bytes == before;
+                if !self.is_memory_same {
+                    self.set(Metric::MemoryKib, None);
+                }
             }
             Tells::MemoryStatV1 => self.set_memory(text, v1::memory_bytes),
             Tells::MemoryStatV2 => self.set_memory(text, v2::memory_bytes),
@@ -254,6 +268,12 @@ impl Gathered {
     fn set(&mut self, metric: ContainerMetric, value: Option<u64>) {
         let value = value.and_then(|value| i64::try_from(value).ok());
         self.reading.set_if_known(metric, value);
+    }
+
+    fn set_cpu(&mut self, ms: Option<u64>) {
+        let before = self.reading.get(ContainerMetric::CpuMs);
+        self.set(ContainerMetric::CpuMs, ms);
+        self.has_run = self.reading.get(ContainerMetric::CpuMs) != before;
     }
 
     fn set_memory(&mut self, stat: &[u8], used: fn(u64, &[u8]) -> Option<u64>) {

@@ -166,6 +166,32 @@ fn a_held_file_is_read_anew_in_each_pass_and_a_limit_in_every_sixth() {
 }
 
 #[test]
+fn how_memory_is_used_is_read_again_when_anything_happened() {
+    let tree = Tree::v2();
+    tree.process("proc", "/docker/ID", 5);
+    tree.group("sys/fs/cgroup/docker/ID", 11);
+    let file = |name: &str| format!("sys/fs/cgroup/docker/{ID}/{name}");
+    let (mut reader, _) = reader(64);
+    let mut files = tree.files();
+    let mut memory_kib = || {
+        let reading = files.read(&mut reader).unwrap();
+        reading.get(Metric::MemoryKib)
+    };
+    assert_eq!(memory_kib(), Some(8));
+    tree.write(&file("memory.stat"), "inactive_file 1024\n");
+    assert_eq!(memory_kib(), Some(8));
+    tree.write(&file("cpu.stat"), "usage_usec 12000\n");
+    assert_eq!(memory_kib(), Some(9));
+    tree.write(&file("memory.stat"), "inactive_file 0\n");
+    tree.write(&file("memory.current"), "11264\n");
+    assert_eq!(memory_kib(), Some(11));
+    // And now and then in any case.
+    tree.write(&file("memory.stat"), "inactive_file 1024\n");
+    assert_eq!([memory_kib(), memory_kib()], [Some(11), Some(11)]);
+    assert_eq!(memory_kib(), Some(10));
+}
+
+#[test]
 fn a_cgroup_that_vanished_is_gone() {
     let tree = Tree::v2();
     tree.process("proc", "/docker/ID", 5);
