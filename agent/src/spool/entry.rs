@@ -239,6 +239,19 @@ impl Entry {
         self.clip.is_none() && self.known_seq == 0
     }
 
+    /// The events of a block that the server has not, with their numbers and stamps.
+    pub(super) fn unknown_events<'a>(
+        &self,
+        content: &'a [u8],
+    ) -> impl Iterator<Item = (u64, u64, &'a str)> {
+        let (known_seq, clip) = (self.known_seq, self.clip);
+        let numbered = (self.head.first_seq..=self.head.key.seq).zip(events(content));
+        let numbered = numbered.map(|(seq, (stamp_ns, text))| (seq, stamp_ns, text));
+        numbered.filter(move |(seq, stamp_ns, _)| {
+            *seq > known_seq && clip.is_none_or(|clip_ns| *stamp_ns > clip_ns)
+        })
+    }
+
     /// Bytes of memory that its row holds.
     pub(super) fn held_bytes(&self) -> usize {
         match &self.row {

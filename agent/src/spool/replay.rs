@@ -193,11 +193,8 @@ impl Entry {
                 batch.push(seq, &Told::Segment(segment))
             }
             Kind::Events => {
-                let numbered = (self.head.first_seq..=seq).zip(entry::events(content));
-                let mut unknown = numbered.filter(|(seq, (stamp_ns, _))| {
-                    *seq > self.known_seq && self.clip.is_none_or(|clip_ns| *stamp_ns > clip_ns)
-                });
-                unknown.all(|(seq, (_, text))| batch.push(seq, &Told::Event(text)))
+                let mut unknown = self.unknown_events(content);
+                unknown.all(|(seq, _, text)| batch.push(seq, &Told::Event(text)))
             }
             Kind::Lost => {
                 let lost = entry::lost(content).unwrap_or_default();

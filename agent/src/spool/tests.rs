@@ -189,3 +189,17 @@ fn a_host_with_more_containers_than_fit_keeps_the_first_of_them_within_the_limit
     assert!(rig.server.spooled_ticks() > 50);
     assert_eq!(rig.server.most_containers, SUBJECTS - 1);
 }
+
+#[test]
+fn a_day_of_twenty_containers_takes_fifty_kilobytes_of_memory_and_of_the_disk_less() {
+    let mut rig = Rig::new(20);
+    rig.pass(24 * 60 * MINUTE_MS);
+    let rows = rig.disk.values().map(|row| row.len()).sum::<usize>();
+    assert!(
+        rig.spool.held_bytes() < 60_000,
+        "{}",
+        rig.spool.held_bytes()
+    );
+    assert!(rows < 45_000, "{rows}");
+    assert!(rig.commits.len() <= 24 * 6);
+}

@@ -205,12 +205,13 @@ impl Rig {
         let is_there = |(run, at_ms): &(RunId, u64)| {
             let until = self.server.ticks.range((*run, 0)..=(*run, *at_ms));
             let before = until.last();
-            before.is_some_and(|(_, before_ms)| at_ms - before_ms <= 600_000)
+            before.is_some_and(|(_, before_ms)| at_ms - before_ms <= 660_000)
         };
-        let missing = self.ticks.iter().find(|tick| !is_there(tick));
-        if self.server.lost.ticks == 0 {
-            assert_eq!(missing, None);
-        }
+        let missing = self.ticks.iter().filter(|tick| !is_there(tick));
+        let missing = u64::try_from(missing.count()).unwrap();
+        // One tick of the coarsest tier stands for so many.
+        let lost = 66 * self.server.lost.ticks;
+        assert!(missing <= lost, "{missing} ticks are missing");
         let told: BTreeSet<&String> = self.server.events.iter().collect();
         assert_eq!(told.len(), self.server.events.len(), "an event came twice");
         if self.server.lost.events == 0 {
@@ -223,12 +224,12 @@ impl Rig {
         let Some(commit) = self.spool.commit(self.now_ms) else {
             return;
         };
-        if let Some(last_ms) = self.commits.last() {
-            assert!(self.now_ms - last_ms >= COMMIT_EVERY_MS, "commits too near");
-        }
-        self.commits.push(self.now_ms);
         let is_done = !std::mem::take(&mut self.is_disk_full);
         if is_done {
+            if let Some(last_ms) = self.commits.last() {
+                assert!(self.now_ms - last_ms >= COMMIT_EVERY_MS, "commits too near");
+            }
+            self.commits.push(self.now_ms);
             self.committed_at_ms = Some(commit.at_ms);
             for key in commit.deletes {
                 self.disk.remove(&key);
