@@ -38,6 +38,7 @@ pub struct Pacer {
     changed: BTreeSet<ContainerId>,
     /// All containers are to be listed.
     is_all: bool,
+    /// The server wants all containers and was not told them yet.
     is_to_restate: bool,
     /// When to ask about what is gathered.
     due_at: Option<Instant>,
@@ -139,7 +140,7 @@ impl Pacer {
         let changed = std::mem::take(&mut self.changed);
         Some(if is_all {
             Question::All {
-                is_to_restate: std::mem::take(&mut self.is_to_restate),
+                is_to_restate: self.is_to_restate,
             }
         } else {
             Question::Only(changed.into_iter().collect())
@@ -162,17 +163,15 @@ impl Pacer {
             .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         *free_at = now + PAUSE.max(took);
         if is_answered {
-            if matches!(question, Question::All { .. }) {
+            if let Question::All { is_to_restate } = question {
                 *reconcile_at = now + RECONCILE_EVERY;
+                self.is_to_restate &= !is_to_restate;
             }
             return;
         }
         *free_at = now + RETRY_AFTER.max(took);
         match question {
-            Question::All { is_to_restate } => {
-                self.all_changed(now);
-                self.is_to_restate |= is_to_restate;
-            }
+            Question::All { .. } => self.all_changed(now),
             Question::Only(ids) => ids.iter().for_each(|id| self.changed(id, now)),
         }
     }

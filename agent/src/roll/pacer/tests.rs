@@ -134,7 +134,25 @@ fn a_list_that_the_server_wants_is_sent_whole_however_often_it_fails() {
     pacer.engine_down();
     assert_eq!(pacer.deadline(), None);
     pacer.engine_up(now);
-    assert_eq!(pacer.take(now), Some(wanted));
+    assert_eq!(pacer.take(now), Some(wanted.clone()));
+    // The answer never comes.
+    pacer.engine_up(now);
+    assert_eq!(pacer.take(now), Some(wanted.clone()));
+    pacer.done(wanted, true, now);
+    assert_eq!(pacer.take(now + RECONCILE_EVERY), Some(ALL));
+}
+
+#[test]
+fn a_list_that_the_server_wants_while_another_is_on_its_way_is_sent_whole_as_well() {
+    let (mut pacer, now) = listed();
+    pacer.all_changed(now);
+    let question = pacer.take(now + GATHER).unwrap();
+    pacer.restate(now + GATHER);
+    pacer.done(question, true, now + GATHER);
+    let wanted = Question::All {
+        is_to_restate: true,
+    };
+    assert_eq!(pacer.take(now + GATHER + PAUSE), Some(wanted));
 }
 
 #[test]
