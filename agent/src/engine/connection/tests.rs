@@ -352,3 +352,70 @@ fn following_tells_up_then_what_happens_once_then_down() {
         "{requests:?}"
     );
 }
+
+/// What is told of an Engine whose event stream ends after a start, when it then remembers `lines`; and what it was asked.
+fn told_of_a_broken_stream(lines: &[String]) -> (Vec<EngineNews>, Vec<String>) {
+    let remembered: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    let answers = [
+        ok(VERSION),
+        ok(&format!("{}\n", event_line("start", 7))),
+        // Asked when the stream ends, and when it is to be opened again.
+        ok(VERSION),
+        ok(VERSION),
+        ok(&remembered),
+        ok(&format!("{}\n", event_line("destroy", 9))),
+    ];
+    play(&answers, async |engine: &Engine| {
+        let (sender, news) = async_channel::bounded(1);
+        let read = async {
+            let mut told = Vec::new();
+            loop {
+                let next = news.recv().await.unwrap();
+                let is_last =
+                    matches!(&next, EngineNews::Event(event) if event.action == "destroy");
+                told.push(next);
+                if is_last {
+                    return told;
+                }
+            }
+        };
+        let follow = async {
+            follow(engine, &sender).await;
+            Vec::new()
+        };
+        or(read, follow).await
+    })
+}
+
+fn event_line(action: &str, nano: u64) -> String {
+    let id = "a".repeat(64);
+    format!(
+        r#"{{"Type":"container","Action":"{action}","Actor":{{"ID":"{id}"}},"timeNano":{nano}}}"#
+    )
+}
+
+fn words(told: &[EngineNews]) -> Vec<&str> {
+    let word = |news| match news {
+        &EngineNews::Up => "up",
+        EngineNews::Down { .. } => "down",
+        EngineNews::Event(event) => event.action.as_str(),
+        EngineNews::Rewired(_) => "rewired",
+        EngineNews::Gap(_) => "gap",
+    };
+    told.iter().map(word).collect()
+}
+
+#[test]
+fn a_stream_that_broke_goes_on_without_a_gap_when_its_last_event_is_remembered() {
+    let lines = [event_line("start", 7), event_line("die", 8)];
+    let (told, requests) = told_of_a_broken_stream(&lines);
+    assert_eq!(words(&told), ["up", "start", "die", "destroy"]);
+    assert!(requests[4].contains("/events?since=0.000000000&until="));
+    assert!(!requests[5].contains("until="), "{requests:?}");
+}
+
+#[test]
+fn a_stream_that_broke_has_a_gap_when_its_last_event_is_forgotten() {
+    let (told, _) = told_of_a_broken_stream(&[event_line("die", 8)]);
+    assert_eq!(words(&told), ["up", "start", "die", "gap", "destroy"]);
+}
