@@ -62,6 +62,8 @@ pub struct Spool {
 enum State {
     /// There is no session.
     Offline,
+    /// The last server took no spool: nothing is kept until one does.
+    Unwanted,
     /// There is one.
     Open { kept_ms: u64, replay: Replay },
 }
@@ -86,6 +88,9 @@ impl Spool {
 
     /// Keeps a tick, unless it came too soon after the last one.
     pub fn record(&mut self, tick: &Tick) {
+        if matches!(self.state, State::Unwanted) {
+            return;
+        }
         let is_open = self.is_open();
         match self.recorder.record(tick) {
             Recorded::Passed => return,
@@ -104,6 +109,9 @@ impl Spool {
 
     /// Keeps an event: the JSON text of a [`ContainerEvent`](pilotfish_protocol::ContainerEvent), and when the Engine stamped it.
     pub fn event(&mut self, stamp_ns: u64, text: &str, now_ms: u64) {
+        if matches!(self.state, State::Unwanted) {
+            return;
+        }
         if text.len() > EVENT_BYTES {
             self.shelf.count_lost(Lost {
                 ticks: 0,
@@ -139,6 +147,15 @@ impl Spool {
         self.fit();
     }
 
+    /// A session began with a server that takes no spool: what there is is forgotten, also on the disk, and nothing is kept until a session
+    /// with another one.
+    pub fn unwanted(&mut self) {
+        self.recorder = Recorder::new();
+        self.block = Block::default();
+        self.shelf.forget_all();
+        self.state = State::Unwanted;
+    }
+
     /// The session ended.
     pub fn closed(&mut self, now_ms: u64) {
         if let State::Open { kept_ms, .. } = self.state {
@@ -165,7 +182,7 @@ impl Spool {
     /// What is to be done for the next batch; asked when nothing else waits to be sent. A message it gives is taken to be sent.
     pub fn next(&mut self, now_ms: u64) -> Next {
         match &mut self.state {
-            State::Offline => Next::Nothing,
+            State::Offline | State::Unwanted => Next::Nothing,
             State::Open { replay, .. } => {
                 if replay.next_at_ms().is_some_and(|at_ms| at_ms <= now_ms) {
                     self.shelf.tell_lost(now_ms);
@@ -189,15 +206,15 @@ impl Spool {
         if self.commit_at_ms().is_none_or(|at_ms| at_ms > now_ms) {
             return None;
         }
-        let is_open = self.is_open();
-        if !is_open {
+        let is_offline = matches!(self.state, State::Offline);
+        if is_offline {
             self.seal();
             self.shelf.tell_lost(now_ms);
             self.fit();
         }
-        let commit = self.shelf.commit(now_ms, is_open)?;
+        let commit = self.shelf.commit(now_ms, !is_offline)?;
         self.committed_at_ms = Some(now_ms);
-        self.unwritten_since_ms = (!is_open).then_some(now_ms);
+        self.unwritten_since_ms = is_offline.then_some(now_ms);
         Some(commit)
     }
 
@@ -211,7 +228,7 @@ impl Spool {
     pub fn deadline_ms(&self) -> Option<u64> {
         let next = match &self.state {
             State::Open { replay, .. } if self.shelf.has_something_to_send() => replay.next_at_ms(),
-            State::Open { .. } | State::Offline => None,
+            State::Open { .. } | State::Offline | State::Unwanted => None,
         };
         next.into_iter().chain(self.commit_at_ms()).min()
     }
@@ -240,6 +257,7 @@ impl Spool {
                 self.recorder.has_ticks() || self.block.count > 0 || self.shelf.is_dirty()
             }
             State::Open { .. } => self.shelf.is_unwritten(),
+            State::Unwanted => false,
         };
         let since_ms = if !self.shelf.gone.is_empty() {
             0
@@ -257,6 +275,7 @@ impl Spool {
         match self.state {
             State::Open { kept_ms, .. } => self.shelf.trim(now_ms.saturating_sub(kept_ms)),
             State::Offline => self.shelf.age(now_ms),
+            State::Unwanted => {}
         }
         self.fit();
     }

@@ -195,6 +195,16 @@ impl Shelf {
         }
     }
 
+    /// Removes everything, and counts nothing of it.
+    pub(super) fn forget_all(&mut self) {
+        while !self.entries.is_empty() {
+            self.remove(0);
+        }
+        self.lost = Lost::default();
+        self.sent = None;
+        self.pinned = None;
+    }
+
     /// Removes an entry; its row on the disk goes with the next commit.
     pub(super) fn remove(&mut self, at: usize) -> Option<Entry> {
         let entry = self.entries.remove(at)?;

@@ -137,6 +137,30 @@ fn one_batch_is_under_way_and_the_next_waits_for_its_time() {
 }
 
 #[test]
+fn for_a_server_that_takes_no_spool_nothing_is_kept_or_written() {
+    let mut rig = Rig::new(3);
+    rig.pass(30 * MINUTE_MS);
+    rig.spool.unwanted();
+    rig.pass(9 * MINUTE_MS);
+    assert!(!rig.disk.is_empty());
+    rig.pass(MINUTE_MS);
+    assert!(rig.disk.is_empty());
+    let commits = rig.commits.len();
+    rig.spool.closed(rig.now_ms);
+    rig.event("die");
+    rig.pass(60 * MINUTE_MS);
+    assert_eq!(rig.commits.len(), commits);
+    assert_eq!(rig.spool.deadline_ms(), None);
+    rig.open();
+    assert_eq!(rig.replay_all(), 0);
+    rig.close();
+    rig.event("die");
+    rig.open();
+    rig.replay_all();
+    assert_eq!(rig.server.events, ["die"]);
+}
+
+#[test]
 fn ten_thousand_events_keep_the_newest_and_count_the_others() {
     let mut rig = Rig::new(0);
     for n in 0..10_000 {
