@@ -5,7 +5,9 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
-// The fuzzer's own function, so that both hold the parsers to the same; it is in the fuzzer's crate, which is not built here.
+// The fuzzer's own functions, so that both hold the parsers to the same; they are in the fuzzer's crate, which is not built here.
+#[path = "../fuzz/fuzz_targets/check_container.rs"]
+mod check_container;
 #[path = "../fuzz/fuzz_targets/check_host.rs"]
 mod check_host;
 
@@ -15,6 +17,11 @@ use std::path::Path;
 #[test]
 fn every_file_of_the_hosts_corpus_is_read_without_fault() {
     replay("host_files", check_host::host_files);
+}
+
+#[test]
+fn every_file_of_the_containers_corpus_is_read_without_fault() {
+    replay("container_files", check_container::container_files);
 }
 
 fn replay(target: &str, check: fn(&[u8])) {

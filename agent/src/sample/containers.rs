@@ -250,3 +250,6 @@ impl Shared {
         };
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -369,3 +369,46 @@ fn what_was_found_is_read_without_the_engine_and_a_restart_is_noticed() -> Resul
     sample("renamed")?;
     Ok(())
 }
+
+#[test]
+fn what_cannot_be_seen_is_asked_of_the_engine() -> Result<()> {
+    let mut engine = Engine::start()?;
+    let container = engine.run(&Sample::busy("asked").memory(64 << 20))?;
+    // A host that shows nothing.
+    let nothing = tempfile::tempdir()?;
+    let client = Client::new(Endpoint::Unix(engine.socket()));
+    let sampler = Sampler::new(client, Roots::below(nothing.path()));
+    sampler.keep_only(&running(std::slice::from_ref(&container))?);
+    let sample = || {
+        let samples = smol::block_on(sampler.sample());
+        samples.into_iter().next().context("no sample")
+    };
+    let first = sample()?.reading;
+    assert_eq!(first.get(Metric::MemoryLimitKib), Some(64 << 10));
+    ensure!(first.get(Metric::MemoryKib) > Some(0), "{first:?}");
+    until("CPU time", DEADLINE, || {
+        let now = sample()?.reading.get(Metric::CpuMs);
+        ensure!(now > first.get(Metric::CpuMs), "{now:?}");
+        Ok(())
+    })?;
+    let report = sampler.report();
+    assert_eq!(report.source, ContainerSource::Engine);
+    let why = report.why.unwrap_or_default();
+    ensure!(
+        why.starts_with("no cgroup file system is mounted here"),
+        "{why}"
+    );
+
+    // One that does not answer costs no more than its part of the interval, and the last word stays.
+    engine.freeze()?;
+    let began = clock::now();
+    let kept = sample();
+    let took = clock::now() - began;
+    engine.thaw()?;
+    kept?;
+    ensure!(took < Duration::from_secs(6), "{took:?}");
+    engine.stop()?;
+    sample()?;
+    assert_eq!(sampler.report().source, ContainerSource::Nothing);
+    Ok(())
+}

@@ -61,7 +61,7 @@ impl Sampler {
 
 impl Shared {
     /// The containers to ask for, those that waited longest first, and for how long; `None` when there are none.
-    fn turns(&mut self, now: Instant) -> Option<(Vec<ContainerId>, Duration)> {
+    pub(super) fn turns(&mut self, now: Instant) -> Option<(Vec<ContainerId>, Duration)> {
         let of_engine = self.containers.iter();
         let mut ids: Vec<ContainerId> = of_engine
             .filter(|(_, it)| matches!(it.source, Source::Engine(..)))
@@ -81,7 +81,11 @@ impl Shared {
     }
 
     /// Takes an answer; tells whether it is worth going on.
-    fn answered(&mut self, id: &ContainerId, stats: Result<Vec<u8>, EngineError>) -> bool {
+    pub(super) fn answered(
+        &mut self,
+        id: &ContainerId,
+        stats: Result<Vec<u8>, EngineError>,
+    ) -> bool {
         self.asked.last = Some(id.clone());
         let is_gone = stats.as_ref().is_err_and(EngineError::is_unreachable);
         self.asked.is_engine_gone = is_gone;

@@ -72,8 +72,7 @@ impl Shared {
             Source::Unknown | Source::Files(_) => None,
         });
         let is_by_engine = !self.finder.has_mounts() || (!has_files && not_found.is_some());
-        let why = is_by_engine
-            .then(|| not_found.map_or_else(|| NotFound::NoMounts.to_string(), NotFound::to_string));
+        let why = is_by_engine.then(|| why(not_found.unwrap_or(&NotFound::NoMounts)));
         let source = match (is_by_engine, self.asked.is_engine_gone) {
             (true, true) => ContainerSource::Nothing,
             (true, false) => ContainerSource::Engine,
@@ -121,6 +120,16 @@ impl Shared {
     }
 }
 
+/// Why the files are not read, and what to do about it.
+fn why(not_found: &NotFound) -> String {
+    match not_found {
+        NotFound::NoMounts | NotFound::NoProcess { .. } | NotFound::Outside => {
+            format!("{not_found}; {MOUNT_HOST}")
+        }
+        NotFound::NotItsOwn => not_found.to_string(),
+    }
+}
+
 /// Which file holds the kernel's command line. Bookworm has left a file of words in the old place, so the new one is looked for first.
 fn cmdline_file(roots: &Roots) -> CmdlineFile {
     let is_there = |path: &str| {
@@ -133,5 +142,30 @@ fn cmdline_file(roots: &Roots) -> CmdlineFile {
         CmdlineFile::Boot
     } else {
         CmdlineFile::Grub
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_file_of_the_release_is_named() {
+        #[track_caller]
+        fn check(files: &[&str], expected: CmdlineFile) {
+            let dir = tempfile::tempdir().unwrap();
+            for file in files {
+                let path = dir.path().join(file);
+                fs::create_dir_all(path.parent().unwrap()).unwrap();
+                fs::write(path, "").unwrap();
+            }
+            assert_eq!(cmdline_file(&Roots::below(dir.path())), expected);
+        }
+        check(&[], CmdlineFile::Grub);
+        check(&["boot/cmdline.txt"], CmdlineFile::Boot);
+        let bookworm = ["boot/cmdline.txt", "boot/firmware/cmdline.txt"];
+        check(&bookworm, CmdlineFile::Firmware);
+        check(&["host/boot/firmware/cmdline.txt"], CmdlineFile::Firmware);
+        check(&["host/root/boot/cmdline.txt"], CmdlineFile::Boot);
     }
 }
