@@ -2,7 +2,7 @@
 //!
 //! Whatever speaks the agents' protocol is measured the same way, so that two programs can be compared in one run.
 
-mod process;
+pub(crate) mod process;
 mod run;
 mod stage;
 

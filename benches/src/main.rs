@@ -8,6 +8,7 @@
 
 mod budget;
 mod footprint;
+mod sampler;
 
 use std::path::PathBuf;
 use std::process::ExitCode;
@@ -23,6 +24,7 @@ const SUBJECTS: &[Subject] = &[
     ("footprint", footprint::footprint),
     ("compare", footprint::compare),
     ("growth", footprint::growth),
+    ("sampler", sampler::run),
 ];
 
 fn main() -> ExitCode {

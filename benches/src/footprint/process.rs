@@ -7,18 +7,18 @@ use anyhow::{Context as _, Result};
 
 /// Counts of one moment.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Counts {
+pub(crate) struct Counts {
     /// Time on a CPU, in ns.
-    pub(super) cpu_ns: u64,
+    pub(crate) cpu_ns: u64,
     /// How often a thread went to sleep by itself: each was woken before.
-    pub(super) wakeups: u64,
+    pub(crate) wakeups: u64,
     /// Bytes that were sent to a block device.
-    pub(super) written_bytes: u64,
+    pub(crate) written_bytes: u64,
 }
 
 /// Adds up what processes did since this was made, thread by thread: what a thread did before it ended is kept as of the last look.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     pids: Vec<u32>,
     threads: BTreeMap<u32, Thread>,
     /// Bytes written before the start.
@@ -33,7 +33,7 @@ struct Thread {
 
 impl Meter {
     /// Begins to count.
-    pub(super) fn start(pids: &[u32]) -> Result<Self> {
+    pub(crate) fn start(pids: &[u32]) -> Result<Self> {
         let mut meter = Self {
             pids: pids.to_vec(),
             threads: BTreeMap::new(),
@@ -53,7 +53,7 @@ impl Meter {
     }
 
     /// Looks; a thread that lives shorter than the time between two looks may be missed.
-    pub(super) fn look(&mut self) -> Result<()> {
+    pub(crate) fn look(&mut self) -> Result<()> {
         for &pid in &self.pids {
             for (thread, now) in threads(pid)? {
                 let new = Thread {
@@ -67,7 +67,7 @@ impl Meter {
     }
 
     /// What was done since the start.
-    pub(super) fn counts(&mut self) -> Result<Counts> {
+    pub(crate) fn counts(&mut self) -> Result<Counts> {
         self.look()?;
         let mut sum = Counts::default();
         for thread in self.threads.values() {

@@ -33,6 +33,7 @@ impl HostRoots {
     }
 
     /// Takes the places where procfs and sysfs were found.
+    ///
     /// In a container without the host's `/proc` the usual files still tell the host's CPU, memory and disks, but not its network; its files
     /// are looked for in `/host/root`.
     #[must_use]
