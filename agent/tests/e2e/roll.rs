@@ -135,8 +135,9 @@ fn a_server_that_applies_the_changes_holds_what_the_engine_lists() -> Result<()>
     lab.run(&Sample::idle("first").label("a", "b"))?;
     with_roll(&lab, async |engine, inputs, news| {
         let mut held = Held::default();
-        let listed = until("first list", news, &mut held, |held, _| {
-            held.find("first").is_some()
+        // Its start may be told once more, within the millisecond in which following begins.
+        let listed = until("first list", news, &mut held, |held, listed| {
+            held.find("first").is_some() && listed.running.is_some()
         });
         let running = listed.await?.running.context("settled")?;
         ensure!(running.len() == 1 && &*running[0].name == "first");
