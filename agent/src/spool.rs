@@ -272,6 +272,7 @@ impl Spool {
 
     /// What every tick and event brings with it.
     fn turn(&mut self, now_ms: u64) {
+        self.shelf.now_ms = now_ms;
         match self.state {
             State::Open { kept_ms, .. } => self.shelf.trim(now_ms.saturating_sub(kept_ms)),
             State::Offline => self.shelf.age(now_ms),

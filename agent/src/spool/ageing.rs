@@ -33,13 +33,20 @@ impl Shelf {
 
     fn may_coarsen(&self, at: usize) -> bool {
         self.entries.get(at).is_some_and(|entry| {
-            let is_fine = matches!(entry.head.kind, Kind::Segment(tier) if tier.next().is_some());
-            is_fine && entry.row.is_some() && self.may_change(entry)
+            entry.head.can_get_coarser() && entry.row.is_some() && self.may_change(entry)
         })
     }
 
-    pub(super) fn coarsen_first(&mut self) -> bool {
-        let first = (0..self.entries.len()).find(|at| self.may_coarsen(*at));
+    /// Makes the oldest segment coarser that has `1 / early` of the age at which it would be anyway.
+    pub(super) fn coarsen_first(&mut self, early: u64) -> bool {
+        let is_old = |entry: &Entry| match entry.head.kind {
+            Kind::Segment(tier) => {
+                self.now_ms.saturating_sub(entry.head.until_ms) >= tier.age_ms() / early
+            }
+            Kind::Events | Kind::Lost => false,
+        };
+        let first = (0..self.entries.len())
+            .find(|at| self.may_coarsen(*at) && self.entries.get(*at).is_some_and(is_old));
         first.inspect(|at| self.coarsen(*at)).is_some()
     }
 

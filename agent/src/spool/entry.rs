@@ -199,6 +199,11 @@ impl Kind {
 }
 
 impl Head {
+    /// Tells whether it is a segment of a tier that another one follows.
+    pub(super) fn can_get_coarser(&self) -> bool {
+        matches!(self.kind, Kind::Segment(tier) if tier.next().is_some())
+    }
+
     /// What is lost when this entry is.
     pub(super) fn loss(&self) -> Lost {
         match self.kind {

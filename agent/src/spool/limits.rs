@@ -2,6 +2,7 @@
 
 use super::entry::{Entry, Head, Kind};
 use super::shelf::Shelf;
+use super::tier::Tier;
 
 /// Most memory of the whole spool, what is being written included. While a segment is made coarser, a decoder and an encoder of its
 /// subjects come on top, about 700 bytes each.
@@ -33,8 +34,14 @@ impl Shelf {
             }
         }
         while self.held_bytes() + other_bytes > RAM_BYTES {
-            let has_room = self.evict(|_| true)
-                || self.coarsen_first()
+            // What can get coarser yet is better made so a little early than left to the disk as it is.
+            // The newest of the coarsest tier is the one that others are joined to.
+            let is_coarsest = |e: &&Entry| e.head.kind == Kind::Segment(Tier::Coarse);
+            let newest = self.entries.iter().rfind(is_coarsest).map(|e| e.head.key);
+            let has_room = self.evict(|head| !head.can_get_coarser() && Some(head.key) != newest)
+                || self.coarsen_first(2)
+                || self.evict(|_| true)
+                || self.coarsen_first(u64::MAX)
                 || self.lose_first(is_other)
                 || self.lose_first(is_events);
             if !has_room {

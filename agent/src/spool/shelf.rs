@@ -26,6 +26,8 @@ pub(super) struct Shelf {
     pub(super) gone: Vec<Key>,
     /// What is being written to the disk.
     pub(super) writing: Option<Writing>,
+    /// The time of the last tick or event.
+    pub(super) now_ms: u64,
     /// What was lost and is not told in an entry.
     lost: Lost,
 }
@@ -41,6 +43,7 @@ impl Shelf {
             pinned: None,
             gone: Vec::new(),
             writing: None,
+            now_ms: 0,
             lost: Lost::default(),
         }
     }
