@@ -8,8 +8,10 @@ mod report;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::Rc;
+use std::time::{Duration, Instant};
 
-use futures_lite::future::zip;
+use async_io::Timer;
+use futures_lite::future::{or, zip};
 use pilotfish_protocol::{ContainerEvent, ContainerId, Reading};
 
 use super::cgroup::budget::Budget;
@@ -18,6 +20,7 @@ use super::cgroup::files::{ContainerFiles, Gone, Reader};
 use super::cgroup::place::{Finder, NotFound};
 use super::roots::Roots;
 use super::tick::ContainerSample;
+use crate::clock;
 use crate::engine::Engine;
 use crate::engine::process::ContainerProcess;
 use fallback::Asked;
@@ -28,6 +31,10 @@ use report::Reported;
 pub const CONTAINERS: usize = 1024;
 /// Most containers whose process is asked for in one pass; the rest is asked for in the next.
 const FOUND_PER_PASS: usize = 8;
+/// How long that may hold up a pass.
+const FIND_WAIT: Duration = Duration::from_secs(2);
+/// How long an Engine that did not answer is left alone.
+const FIND_AGAIN_AFTER: Duration = Duration::from_secs(10);
 
 /// A handle to the sampler; clones share the containers.
 #[derive(Clone, Debug)]
@@ -53,6 +60,10 @@ struct Shared {
     /// Of the containers found so far.
     turn: usize,
     cgroup_driver: Option<&'static str>,
+    /// The container whose process was asked for last.
+    asked_about: Option<ContainerId>,
+    /// Until then the Engine is not asked for processes.
+    find_again_at: Option<Instant>,
     /// What the last pass saw.
     seen: Seen,
     asked: Asked,
@@ -87,6 +98,8 @@ impl Sampler {
             reader: Reader::new(Budget::of_process()),
             turn: 0,
             cgroup_driver: None,
+            asked_about: None,
+            find_again_at: None,
             seen: Seen::default(),
             asked: Asked::default(),
             reported: None,
@@ -99,7 +112,8 @@ impl Sampler {
 
     /// Makes `running` the containers to sample, as a list of containers told; those that stay keep their files.
     pub fn keep_only(&self, running: &[RunningContainer]) {
-        let containers = &mut self.shared.borrow_mut().containers;
+        let shared = &mut *self.shared.borrow_mut();
+        let containers = &mut shared.containers;
         let mut before = std::mem::take(containers);
         for container in running.iter().take(CONTAINERS) {
             let mut kept = before
@@ -110,11 +124,15 @@ impl Sampler {
             }
             containers.insert(container.id.clone(), kept);
         }
+        // Who tells of containers answers.
+        shared.find_again_at = None;
     }
 
     /// Takes an event: a container that starts is sampled, one that died or went is forgotten. A `kill` alone may be any signal.
     pub fn note(&self, event: &ContainerEvent) {
-        let containers = &mut self.shared.borrow_mut().containers;
+        let shared = &mut *self.shared.borrow_mut();
+        shared.find_again_at = None;
+        let containers = &mut shared.containers;
         let id = &event.container_id;
         match event.action.as_str() {
             "start" | "restart" => {
@@ -150,25 +168,30 @@ impl Sampler {
 
     /// Finds the files of containers that are new, two at a time.
     async fn find_new(&self) {
-        let mut new: Vec<(ContainerId, u32)> = {
-            let shared = self.shared.borrow();
-            let containers = shared.containers.iter();
-            let new = containers.filter(|(_, it)| matches!(it.source, Source::Unknown));
-            new.map(|(id, it)| (id.clone(), it.starts))
-                .take(FOUND_PER_PASS)
-                .collect()
-        };
+        let mut new = self.shared.borrow_mut().new_containers(clock::now());
         if new.is_empty() {
             return;
         }
         let second = new.split_off(new.len().div_ceil(2));
-        zip(self.find_each(new), self.find_each(second)).await;
+        let find = async {
+            let (first, second) = zip(self.find_each(new), self.find_each(second)).await;
+            first && second
+        };
+        let give_up = async {
+            Timer::after(FIND_WAIT).await;
+            false
+        };
+        if !or(find, give_up).await {
+            self.shared.borrow_mut().find_again_at = Some(clock::now() + FIND_AGAIN_AFTER);
+        }
     }
 
-    async fn find_each(&self, new: Vec<(ContainerId, u32)>) {
+    /// Tells whether the Engine answered.
+    async fn find_each(&self, new: Vec<(ContainerId, u32)>) -> bool {
         for (id, starts) in new {
             let process = self.engine.process(&id).await;
             let shared = &mut *self.shared.borrow_mut();
+            shared.asked_about = Some(id.clone());
             let is_of_this_start = shared
                 .containers
                 .get(&id)
@@ -183,11 +206,12 @@ impl Sampler {
                 Err(error) => {
                     log::debug!("sample container {}: {}", id.short(), error.reason());
                     if error.is_unreachable() {
-                        return;
+                        return false;
                     }
                 }
             }
         }
+        true
     }
 }
 
@@ -202,6 +226,24 @@ impl Container {
 }
 
 impl Shared {
+    /// The containers to find in this pass, with their starts; each has its turn, also when the Engine refuses to tell of some.
+    fn new_containers(&mut self, now: Instant) -> Vec<(ContainerId, u32)> {
+        if self.find_again_at.is_some_and(|at| now < at) {
+            return Vec::new();
+        }
+        self.find_again_at = None;
+        let containers = self.containers.iter();
+        let new = containers.filter(|(_, it)| matches!(it.source, Source::Unknown));
+        let mut new: Vec<(ContainerId, u32)> =
+            new.map(|(id, it)| (id.clone(), it.starts)).collect();
+        if let Some(last) = &self.asked_about {
+            let first = new.partition_point(|(id, _)| id <= last);
+            new.rotate_left(first);
+        }
+        new.truncate(FOUND_PER_PASS);
+        new
+    }
+
     fn read(&mut self) -> Vec<ContainerSample> {
         let mut samples = Vec::with_capacity(self.containers.len());
         let mut seen = Seen::default();

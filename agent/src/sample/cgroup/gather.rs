@@ -17,6 +17,18 @@ pub enum Hierarchy {
     Process,
 }
 
+impl Hierarchy {
+    /// The v1 controller, `None` inside for v2; `None` for what is no cgroup.
+    #[must_use]
+    pub fn controller(self) -> Option<Option<&'static str>> {
+        match self {
+            Self::V1(controller) => Some(Some(controller)),
+            Self::V2 => Some(None),
+            Self::Process => None,
+        }
+    }
+}
+
 /// How often a file is read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Often {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use pilotfish_protocol::ContainerId;
 
-use super::gather::{Hierarchy, SOURCES};
+use super::gather::SOURCES;
 use super::membership::{container_path, path_of};
 use super::mounts::{CgroupMount, cgroup_mounts};
 use super::process::start_ticks;
@@ -133,23 +133,23 @@ impl Finder {
         let process_dir = self.roots.proc.join(pid.to_string());
         let cgroup = read(&process_dir.join("cgroup"), CGROUP_BYTES);
         let text = cgroup.as_deref().unwrap_or_default();
+        let path = |controller| container_path(path_of(text, controller)?, id.as_str());
+        let mut hierarchies = SOURCES
+            .iter()
+            .filter_map(|(hierarchy, _)| hierarchy.controller());
+        // Else it is a process of another pid namespace that has the same number, or the container has no cgroup of its own.
+        let is_its_own = hierarchies.any(|controller| path(controller).is_some());
         let mut place = Place::default();
         let mut searched = Searched::default();
-        let mut is_its_own = false;
         for ((hierarchy, _), dir) in SOURCES.iter().zip(&mut place.dirs) {
-            let controller = match hierarchy {
-                Hierarchy::V1(controller) => Some(*controller),
-                Hierarchy::V2 => None,
-                Hierarchy::Process => continue,
+            let Some(controller) = hierarchy.controller() else {
+                continue;
             };
-            let path = path_of(text, controller).and_then(|path| container_path(path, id.as_str()));
-            is_its_own |= path.is_some();
-            *dir = match path {
+            *dir = match path(controller) {
                 Some(path) => self
                     .dir(controller, path)
                     .or_else(|| self.search(controller, id, &mut searched)),
-                // What the kernel shows of a process that is seen is the truth.
-                None if cgroup.is_ok() => None,
+                None if is_its_own => None,
                 None => self.search(controller, id, &mut searched),
             };
         }
@@ -160,7 +160,6 @@ impl Finder {
                 Err(source) => NotFound::NoProcess { pid, source },
             });
         }
-        // The process is that of the container and not another's of the same number in another pid namespace.
         if is_its_own {
             place.start_ticks = self.start_ticks(&process_dir);
             place.has_hosts_network = self

@@ -1,13 +1,11 @@
 //! Which containers are read, and what is said of how.
 
 use std::path::PathBuf;
-use std::time::{Duration, Instant};
 
 use pilotfish_protocol::ContainerMetric as Metric;
 use pilotfish_protocol::extension::ContainerSource;
 
 use super::*;
-use crate::clock;
 use crate::engine::Endpoint;
 
 /// A sampler of a recorded host, whose Engine does not answer.
@@ -123,6 +121,38 @@ fn more_containers_than_the_limit_are_left_out() {
     assert_eq!(sampler.shared.borrow().containers.len(), CONTAINERS);
     sampler.note(&event("start", 1, "one more"));
     assert_eq!(sampler.shared.borrow().containers.len(), CONTAINERS);
+}
+
+#[test]
+fn each_new_container_is_asked_for_in_its_turn() {
+    let sampler = sampler("cgroup_v1/cgroupfs");
+    sampler.keep_only(&running(&[1, 2, 3, 4, 5, 6, 7, 8, 9]));
+    let shared = &mut *sampler.shared.borrow_mut();
+    let now = clock::now();
+    let mut numbers = |now| {
+        let new = shared.new_containers(now);
+        let numbers = new.iter().map(|(id, _)| id.as_str()[1..2].parse().unwrap());
+        shared.asked_about = new.last().map(|(id, _)| id.clone());
+        numbers.collect::<Vec<u32>>()
+    };
+    assert_eq!(numbers(now), [1, 2, 3, 4, 5, 6, 7, 8]);
+    assert_eq!(numbers(now), [9, 1, 2, 3, 4, 5, 6, 7]);
+}
+
+#[test]
+fn an_engine_that_does_not_answer_is_left_alone_for_a_while() {
+    let sampler = sampler("cgroup_v1/cgroupfs");
+    sampler.keep_only(&running(&[1]));
+    let now = clock::now();
+    assert_eq!(sampler.shared.borrow_mut().new_containers(now).len(), 1);
+    // Its socket is not there.
+    assert!(smol::block_on(sampler.sample()).is_empty());
+    let mut shared = sampler.shared.borrow_mut();
+    assert!(shared.new_containers(clock::now()).is_empty());
+    assert_eq!(
+        shared.new_containers(clock::now() + FIND_AGAIN_AFTER).len(),
+        1
+    );
 }
 
 #[test]
