@@ -5,7 +5,7 @@ use super::shelf::Shelf;
 use super::tier::Tier;
 
 /// Most memory of the whole spool, what is being written included. While a segment is made coarser, a decoder and an encoder of its
-/// subjects come on top, about 700 bytes each.
+/// subjects come on top for a moment, 1.7 KB each.
 pub const RAM_BYTES: usize = 256 * 1024;
 /// Most of it that events take.
 pub const EVENTS_RAM_BYTES: usize = 64 * 1024;

@@ -11,6 +11,11 @@ use pilotfish_protocol::{ShortId, Subject};
 
 use crate::sample::tick::Tick;
 
+/// A node of a tree that grew in order is half full.
+const NODE: usize = 2;
+/// What a name costs beside the encoder's copy: its bytes, counters, and what the allocator needs.
+const NAME_BYTES: usize = 64;
+
 /// What goes out as frames.
 #[derive(Debug, Default)]
 pub struct Telemetry {
@@ -75,8 +80,8 @@ impl Telemetry {
     pub fn held_bytes(&self) -> usize {
         let parts = self.parts.keys();
         self.encoder.held_bytes()
-            + self.containers.len() * size_of::<(ShortId, ContainerSlot)>()
-            + self.parts.len() * size_of::<(Subject, PartSlot)>()
+            + self.containers.len() * (NODE * size_of::<(ShortId, ContainerSlot)>() + NAME_BYTES)
+            + self.parts.len() * (NODE * size_of::<(Subject, PartSlot)>() + NAME_BYTES)
             + parts.map(Subject::held_bytes).sum::<usize>()
     }
 
