@@ -66,6 +66,8 @@ pub struct HostSampler {
     slow: Slow,
     find_at: Instant,
     found_at: Instant,
+    /// Whether the first pass after that could read all files: what it could not, no further search will mend.
+    was_whole: Option<bool>,
     buffer: Box<[u8]>,
 }
 
@@ -94,6 +96,7 @@ impl HostSampler {
             },
             find_at: now,
             found_at: now,
+            was_whole: None,
             buffer: vec![0; BUFFER_BYTES].into_boxed_slice(),
         };
         sampler.find(now);
@@ -126,7 +129,7 @@ impl HostSampler {
         is_whole &= self.read_interfaces(&mut samples);
         self.read_slow(&mut host, &mut samples, now);
         samples[0].1 = host;
-        if !is_whole {
+        if *self.was_whole.get_or_insert(is_whole) && !is_whole {
             self.find_at = self.find_at.min(self.found_at + FIND_AGAIN);
         }
         samples
@@ -146,7 +149,9 @@ impl HostSampler {
     }
 
     fn find(&mut self, now: Instant) {
-        self.sources = Sources::find(&self.roots, &mut self.buffer);
+        let before = std::mem::take(&mut self.sources);
+        self.sources = Sources::find(&self.roots, &mut self.buffer, before);
+        self.was_whole = None;
         let faults = &mut self.sources.missing;
         let found = Filesystem::find(&self.roots, self.data_root.as_deref(), faults);
         self.filesystems = found.into_iter().map(|it| (it, None)).collect();

@@ -1,7 +1,7 @@
 //! Which files tell about the host: found at the start, every few minutes, and after one could not be read.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use pilotfish_protocol::Text;
 use pilotfish_protocol::extension::Missing;
@@ -39,13 +39,18 @@ pub(super) struct Sources {
     pub(super) under_voltage: Option<Held>,
     pub(super) throttles: Vec<Held>,
     pub(super) temperatures: Vec<Temperature>,
+    /// Sensors that are not asked again, and why.
+    too_slow: Vec<(PathBuf, Missing)>,
     pub(super) missing: Vec<Missing>,
 }
 
 impl Sources {
-    /// Looks for all.
-    pub(super) fn find(roots: &HostRoots, buffer: &mut [u8]) -> Self {
-        let mut sources = Self::default();
+    /// Looks for all again; `before` is what was found the last time.
+    pub(super) fn find(roots: &HostRoots, buffer: &mut [u8], before: Self) -> Self {
+        let mut sources = Self {
+            too_slow: before.too_slow,
+            ..Self::default()
+        };
         sources.find_usage(roots, buffer);
         sources.find_pressure(roots, buffer);
         sources.find_disks(roots);
@@ -159,8 +164,10 @@ impl Sources {
                 Some("modprobe raspberrypi-hwmon"),
             );
         }
-        self.temperatures = Temperature::find(roots, buffer, &mut self.missing);
-        if self.temperatures.is_empty() {
+        self.temperatures = Temperature::find(roots, buffer, &mut self.too_slow);
+        let too_slow = self.too_slow.iter().map(|(_, missing)| missing.clone());
+        self.missing.extend(too_slow);
+        if self.temperatures.is_empty() && self.too_slow.is_empty() {
             self.miss(
                 "host.temperature",
                 "the kernel knows no temperature sensor of this machine",

@@ -36,11 +36,11 @@ pub(super) struct Temperature {
 }
 
 impl Temperature {
-    /// Looks for the sensors and asks each once.
+    /// Looks for the sensors and asks each once, but those that were `too_slow` before.
     pub(super) fn find(
         roots: &HostRoots,
         buffer: &mut [u8],
-        faults: &mut Vec<Missing>,
+        too_slow: &mut Vec<(PathBuf, Missing)>,
     ) -> Vec<Self> {
         let (candidates, mut paths): (Vec<_>, Vec<_>) = zones(&roots.sys)
             .into_iter()
@@ -48,7 +48,11 @@ impl Temperature {
             .unzip();
         let mut found = Vec::new();
         for (place, name) in choose(&candidates) {
-            let Ok(file) = Held::open(&std::mem::take(&mut paths[place])) else {
+            let path = std::mem::take(&mut paths[place]);
+            if too_slow.iter().any(|(slow, _)| *slow == path) {
+                continue;
+            }
+            let Ok(file) = Held::open(&path) else {
                 continue;
             };
             let asked_at = clock::now();
@@ -57,7 +61,7 @@ impl Temperature {
             let took = now - asked_at;
             if took > TOO_SLOW {
                 let why = format!("the sensor takes {} ms to answer", took.as_millis());
-                faults.push(missing(&format!("sensor.{name}"), &why, None));
+                too_slow.push((path, missing(&format!("sensor.{name}"), &why, None)));
                 continue;
             }
             // One that cannot tell now, as of a radio that is off, may later.

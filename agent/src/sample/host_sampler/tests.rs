@@ -177,6 +177,11 @@ fn files_that_vanish_make_values_absent_until_they_are_back() {
         None
     );
     assert_eq!(sampler.find_at, sampler.found_at + FIND_AGAIN);
+    // What is still so after the search is left for the next regular one.
+    sampler.find_at = sampler.found_at;
+    sampler.sample();
+    sampler.sample();
+    assert_eq!(sampler.find_at, sampler.found_at + FIND_PERIOD);
     let read_kib = value(&samples, &Subject::Host, HostMetric::ReadKib);
     assert_eq!(read_kib, Some((2_411_004 + 8010) / 2));
 }
