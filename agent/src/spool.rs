@@ -31,7 +31,7 @@ use pilotfish_protocol::spool::Lost;
 use crate::sample::tick::Tick;
 
 pub use commit::{COMMIT_EVERY_MS, Commit, Stored};
-pub use entry::{Head, Key, Kind, Row, read};
+pub use entry::{Head, Key, Kind, Row};
 pub use limits::{DISK_BYTES, ENTRIES, EVENTS_DISK_BYTES, EVENTS_RAM_BYTES, RAM_BYTES};
 pub use recorder::{EVENT_BYTES, SUBJECTS};
 pub use replay::Next;
@@ -56,6 +56,7 @@ pub struct Spool {
     committed_at_ms: Option<u64>,
     /// Since when there may be something that only memory has.
     unwritten_since_ms: Option<u64>,
+    last_event_ns: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -79,6 +80,7 @@ impl Spool {
             shelf,
             state: State::Offline,
             unwritten_since_ms: Some(now_ms),
+            last_event_ns: stored.last_event_ns,
             // A clock that went back is no reason to write sooner.
             committed_at_ms: stored.committed_at_ms.map(|at_ms| at_ms.min(now_ms)),
         };
@@ -112,6 +114,7 @@ impl Spool {
         if matches!(self.state, State::Unwanted) {
             return;
         }
+        self.last_event_ns = self.last_event_ns.max(Some(stamp_ns));
         if text.len() > EVENT_BYTES {
             self.shelf.count_lost(Lost {
                 ticks: 0,
@@ -231,6 +234,11 @@ impl Spool {
             State::Open { .. } | State::Offline | State::Unwanted => None,
         };
         next.into_iter().chain(self.commit_at_ms()).min()
+    }
+
+    /// The newest stamp of an event that was kept, also by an earlier run: the Engine need not be asked again for what was before.
+    pub fn last_event_ns(&self) -> Option<u64> {
+        self.last_event_ns
     }
 
     /// What was lost and the server was not told yet.

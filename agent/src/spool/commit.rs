@@ -1,6 +1,6 @@
 //! Pure: when the spool is written to the disk, and what.
 
-use super::entry::{Entry, Head, Key, Row};
+use super::entry::{self, Entry, Head, Key, Kind, Row};
 use super::shelf::Shelf;
 
 /// The least time between two commits, also over restarts.
@@ -26,6 +26,23 @@ pub struct Stored {
     pub unreadable: Vec<Key>,
     /// When the last commit was, by the clock of the run that made it, Unix ms.
     pub committed_at_ms: Option<u64>,
+    /// The newest stamp of an event, by the Engine's clock.
+    pub last_event_ns: Option<u64>,
+}
+
+impl Stored {
+    /// Takes the head of a row, or that it cannot be read.
+    pub fn push(&mut self, key: Key, row: &[u8]) {
+        let Some(head) = entry::read(key, row) else {
+            self.unreadable.push(key);
+            return;
+        };
+        if head.kind == Kind::Events {
+            let stamps = entry::events(entry::content(row)).map(|(stamp_ns, _)| stamp_ns);
+            self.last_event_ns = self.last_event_ns.max(stamps.max());
+        }
+        self.heads.push(head);
+    }
 }
 
 /// A commit under way.

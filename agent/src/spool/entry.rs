@@ -105,7 +105,7 @@ pub(super) fn write(head: &mut Head, content: &[u8]) -> Row {
 }
 
 /// Reads the head of a stored row; `None` when it is damaged or of another version.
-pub fn read(key: Key, row: &[u8]) -> Option<Head> {
+pub(super) fn read(key: Key, row: &[u8]) -> Option<Head> {
     let head: &[u8; HEAD_BYTES] = row.first_chunk()?;
     let [VERSION, kind, flags, ..] = *head else {
         return None;

@@ -3,9 +3,9 @@
 use redb::{ReadableDatabase as _, ReadableTable as _, TableDefinition, TableError};
 
 use super::{Store, StoreError};
-use crate::spool::{self, Commit, Key, Row, Stored};
+use crate::spool::{Commit, Key, Row, Stored};
 
-/// Key as (run, seq) → row, see [`spool`].
+/// Key as (run, seq) → row, see [`crate::spool`].
 const SPOOL: TableDefinition<'_, (u32, u64), &[u8]> = TableDefinition::new("spool");
 /// [`COMMITTED_KEY`] → Unix ms by the clock of the run that wrote.
 const SPOOL_CLOCK: TableDefinition<'_, &str, u64> = TableDefinition::new("spool_clock");
@@ -65,10 +65,7 @@ impl Store {
             let (key, row) = row?;
             let (run, seq) = key.value();
             let key = Key { run, seq };
-            match spool::read(key, row.value()) {
-                Some(head) => stored.heads.push(head),
-                None => stored.unreadable.push(key),
-            }
+            stored.push(key, row.value());
         }
         Ok(stored)
     }

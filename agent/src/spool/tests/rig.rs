@@ -149,10 +149,7 @@ impl Rig {
             ..Stored::default()
         };
         for (key, row) in &self.disk {
-            match read(*key, row) {
-                Some(head) => stored.heads.push(head),
-                None => stored.unreadable.push(*key),
-            }
+            stored.push(*key, row);
         }
         self.now_ms += 1000;
         self.is_open = false;

@@ -76,6 +76,7 @@ fn what_a_spool_commits_is_what_the_next_run_finds() {
     store.keep_spool(&commit).unwrap();
     let stored = store.load_spool().unwrap();
     assert_eq!(stored.heads.len(), 1);
+    assert_eq!(stored.last_event_ns, Some(5));
     assert!(stored.unreadable.is_empty());
     let found = store.read_spool(&[stored.heads[0].key]).unwrap();
     assert_eq!(found[0].1.as_deref(), Some(&*commit.puts[0].1));
