@@ -1,8 +1,14 @@
 //! Random lives: outages, dead links, kills, lost acks, full disks.
 
+use std::collections::BTreeMap;
+
+use pilotfish_protocol::extension::RunId;
+use pilotfish_protocol::spool::Batch;
 use proptest::prelude::*;
 
-use super::rig::{MINUTE_MS, Rig};
+use super::rig::{MINUTE_MS, Rig, extension};
+use crate::spool::tier::Tier;
+use crate::spool::*;
 
 #[derive(Clone, Debug)]
 enum Happens {
@@ -91,5 +97,73 @@ proptest! {
     #[test]
     fn a_large_host_stays_within_the_limits(story in prop::collection::vec(happens(), 1..6)) {
         live(&mut Rig::new(250), story);
+    }
+}
+
+fn kind() -> impl Strategy<Value = Kind> {
+    prop_oneof![
+        Just(Kind::Segment(Tier::Fine)),
+        Just(Kind::Segment(Tier::Coarse)),
+        Just(Kind::Events),
+        Just(Kind::Lost),
+    ]
+}
+
+fn number() -> impl Strategy<Value = u64> {
+    prop_oneof![1_u64..20, Just(u64::MAX), any::<u64>()]
+}
+
+proptest! {
+    #[test]
+    fn rows_of_a_stranger_never_panic(
+        rows in prop::collection::vec(
+            (
+                (any::<u32>(), number(), number(), number()),
+                (kind(), any::<u32>(), any::<bool>(), prop::collection::vec(any::<u8>(), 0..60)),
+            ),
+            0..12,
+        ),
+    ) {
+        let mut disk = BTreeMap::new();
+        let mut stored = Stored::default();
+        for ((run, seq, first_seq, at_ms), (kind, count, is_doubtful, content)) in rows {
+            let key = Key { run, seq };
+            let mut head = Head {
+                key,
+                run: RunId(u64::from(run) % 3),
+                first_seq: first_seq.min(seq),
+                kind,
+                from_ms: at_ms,
+                until_ms: at_ms,
+                count,
+                is_doubtful,
+                row_bytes: 0,
+            };
+            let row = entry::write(&mut head, &content);
+            stored.push(key, &row);
+            disk.insert(key, row);
+        }
+        stored.heads.dedup_by_key(|head| head.key);
+        let mut now_ms = 1_000_000;
+        let mut spool = Spool::new(RunId(9), stored, now_ms);
+        spool.event(1, "{}", now_ms);
+        spool.opened(&extension(Vec::new(), None, Some(2)), now_ms);
+        for _ in 0..100 {
+            now_ms += 10_000;
+            match spool.next(now_ms) {
+                Next::Nothing => break,
+                Next::Read(keys) => {
+                    let rows = keys.iter().map(|key| (*key, disk.get(key).cloned()));
+                    spool.restore(rows.collect());
+                }
+                Next::Send(message) => {
+                    let batch = Batch::decode(&message).unwrap();
+                    let last = batch.entries().last().unwrap();
+                    spool.acknowledged(batch.run, last.unwrap().0, now_ms);
+                }
+            }
+        }
+        prop_assert_eq!(spool.next(now_ms + 10_000), Next::Nothing);
+        prop_assert!(spool.commit(now_ms + COMMIT_EVERY_MS).is_none_or(|commit| commit.puts.is_empty()));
     }
 }

@@ -110,18 +110,11 @@ impl Rig {
             run: *run,
             seq: *seq,
         });
-        let extension = Extension {
-            version: VERSION,
-            session: 1,
-            server_time_ms: 0,
-            stats_interval_ms: TICK_MS,
-            heartbeat_ms: 30_000,
-            silence_ms: 45_000,
-            containers: None,
-            spooled: spooled.collect(),
-            last_tick: self.server.last_tick,
-            last_event_ns: self.server.last_event_ns,
-        };
+        let extension = extension(
+            spooled.collect(),
+            self.server.last_tick,
+            self.server.last_event_ns,
+        );
         self.spool.opened(&extension, self.now_ms);
         self.check_limits();
     }
@@ -338,6 +331,26 @@ impl Server {
     pub(super) fn steps_s(&self) -> Vec<u64> {
         let pairs = self.spooled_ticks.windows(2);
         pairs.map(|pair| (pair[1].1 - pair[0].1) / 1000).collect()
+    }
+}
+
+/// What a server says at the beginning of a session.
+pub(super) fn extension(
+    spooled: Vec<Spooled>,
+    last_tick: Option<LastTick>,
+    last_event_ns: Option<u64>,
+) -> Extension {
+    Extension {
+        version: VERSION,
+        session: 1,
+        server_time_ms: 0,
+        stats_interval_ms: TICK_MS,
+        heartbeat_ms: 30_000,
+        silence_ms: 45_000,
+        containers: None,
+        spooled,
+        last_tick,
+        last_event_ns,
     }
 }
 
