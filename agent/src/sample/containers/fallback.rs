@@ -1,4 +1,7 @@
-//! Containers whose files cannot be read: the Engine is asked for their stats, two at a time, within a part of the time between two passes.
+//! Containers whose files cannot be read: the Engine is asked for their stats, four at a time, within a part of the time between two passes.
+//!
+//! An answer takes up to a second, in which the Engine waits for its own next round of readings; it costs no more to ask for several
+//! meanwhile. At one pass each 10 s twenty containers are read in every pass, forty in every other.
 
 use std::time::{Duration, Instant};
 
@@ -13,7 +16,7 @@ use crate::engine::EngineError;
 use crate::sample::engine_stats;
 
 /// The shortest and the longest time that one pass asks the Engine.
-const LEAST_WAIT: Duration = Duration::from_millis(500);
+const LEAST_WAIT: Duration = Duration::from_secs(2);
 const MOST_WAIT: Duration = Duration::from_secs(5);
 
 /// Where asking stands.
@@ -39,13 +42,14 @@ impl Sampler {
             let _sent = sender.try_send(id);
         }
         drop(sender);
-        let both = async {
-            zip(self.ask_each(&queue), self.ask_each(&queue)).await;
+        let ask_two = || zip(self.ask_each(&queue), self.ask_each(&queue));
+        let ask = async {
+            zip(ask_two(), ask_two()).await;
         };
         let give_up = async {
             Timer::after(wait).await;
         };
-        or(both, give_up).await;
+        or(ask, give_up).await;
     }
 
     async fn ask_each(&self, queue: &Receiver<ContainerId>) {

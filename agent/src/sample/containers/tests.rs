@@ -176,10 +176,10 @@ fn each_container_of_the_engines_has_its_turn() {
     }
     assert_eq!(sampler.names(), ["name6", "name7"]);
     // Half of the time between two passes.
-    let (ids, wait) = sampler.turns(now + Duration::from_secs(2)).unwrap();
+    let (ids, wait) = sampler.turns(now + Duration::from_secs(6)).unwrap();
     assert_eq!(
         (ids, wait),
-        (vec![id(8), id(6), id(7)], Duration::from_secs(1))
+        (vec![id(8), id(6), id(7)], Duration::from_secs(3))
     );
     let samples = sampler.shared.borrow_mut().read();
     assert_eq!(samples[0].reading.get(Metric::Pids), Some(3));
