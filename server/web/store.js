@@ -83,27 +83,12 @@ export function apply(message) {
       forgetHost(message.id);
       tell("hosts");
       break;
-    case "host_stats": {
-      const host = hosts.get(message.host_id);
-      if (!host) break;
-      host.stats = message.stats;
-      remember(hostHistory, host.id, message.stats);
-      // Stats come from the agent, so it was heard then.
-      if (message.stats) host.heard_unix_ms = Math.max(host.heard_unix_ms ?? 0, message.stats.at_unix_ms);
-      tell("stats", host.id);
+    case "stats":
+      takeStats(message);
       break;
-    }
     case "containers":
       keepContainers(message.host_id, message);
       break;
-    case "container_stats": {
-      const container = watched?.hostId === message.host_id && watched.containers?.get(message.id);
-      if (!container) break;
-      container.stats = message.stats;
-      remember(watched.history, message.id, message.stats);
-      tell("containers");
-      break;
-    }
     case "event":
       events = [message.event, ...events].slice(0, KEEP_EVENTS);
       tell("events", message.event);
@@ -113,6 +98,26 @@ export function apply(message) {
       if (takeHeard(message.heard)) tell("hosts");
       break;
   }
+}
+
+function takeStats({ host_id, at_unix_ms, host: stats, containers }) {
+  const host = hosts.get(host_id);
+  if (!host) return;
+  if (stats) {
+    host.stats = stats;
+    remember(hostHistory, host_id, stats);
+  }
+  // Stats come from the agent, so it was heard then.
+  host.heard_unix_ms = Math.max(host.heard_unix_ms ?? 0, at_unix_ms);
+  tell("stats", host_id);
+  if (!containers || watched?.hostId !== host_id) return;
+  for (const [id, sample] of Object.entries(containers)) {
+    const container = watched.containers?.get(id);
+    if (!container) continue;
+    container.stats = sample;
+    remember(watched.history, id, sample);
+  }
+  tell("containers");
 }
 
 /** Takes a container list, from the live link or from the API after an operation. */

@@ -14,7 +14,7 @@ use serde::{Deserialize, Serialize};
 use crate::lenient;
 pub use from_agent::{
     AgentExtra, Cadence, CollectorReport, ContainerSource, Coverage, ListChange, Missing, Slowed,
-    Spending,
+    Span, Spending,
 };
 pub use from_server::ServerExtra;
 pub use list_hash::ListHash;

@@ -11,7 +11,6 @@ use async_tungstenite::WebSocketSender;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
 use async_tungstenite::tungstenite::{Error as WsError, Message, Utf8Bytes};
 use futures_lite::{AsyncRead, AsyncWrite, FutureExt as _, StreamExt as _, future};
-use pilotfish_protocol::frame::Decoder;
 use pilotfish_protocol::{AgentMessage, HostId};
 
 use crate::agents::agreement;
@@ -20,12 +19,14 @@ use crate::agents::door::{self, Socket, close_code};
 use crate::agents::meter::{Meter, Metered};
 use crate::agents::roster::{Goodbye, Order, Outcome, Place, REMOVED, REPLACED};
 use crate::agents::session::Session;
+use crate::agents::session::allowance::Allowance;
 use crate::agents::session::exchange::{CallError, Dialect, Ending, Input, Output};
 use crate::app::App;
 use crate::clock;
 use crate::store::agents::AgentRecord;
 use crate::store::hosts::HostRecord;
 use crate::telemetry::fleet::SessionId;
+use crate::telemetry::ticks::Ticks;
 
 /// Most messages that wait for the socket; with one more the agent is too slow to be spoken to.
 const OUTGOING: usize = 128;
@@ -68,7 +69,9 @@ struct Talk<'a> {
     outgoing: Sender<Message>,
     unreadable: u32,
     /// What its stats frames add up to, in a session that agreed to the extension.
-    decoder: Option<Decoder>,
+    ticks: Option<Ticks>,
+    /// How many ticks it may tell.
+    tick_allowance: Allowance,
     /// The hash of the permanent token, until the agent is known to have that.
     unanswered: Option<[u8; 32]>,
 }
@@ -120,7 +123,8 @@ pub async fn run<S>(
             meter,
             outgoing,
             unreadable: 0,
-            decoder: is_extended.then(Decoder::new),
+            ticks: is_extended.then(Ticks::default),
+            tick_allowance: Allowance::new(now),
             unanswered: agent.unanswered.map(|_| agent.token_hash),
         };
         let reader = talk.hold(&mut session, &place, &mut receiver);
@@ -320,7 +324,7 @@ impl Talk<'_> {
             Some(Ok(Message::Text(text))) => Ok(self.text(&text)?.map(Input::Message)),
             Some(Ok(Message::Ping(_))) => Ok(Some(Input::Pinged)),
             Some(Ok(Message::Pong(_) | Message::Frame(_))) => Ok(None),
-            Some(Ok(Message::Binary(bytes))) if self.decoder.is_some() => Ok(self.binary(&bytes)),
+            Some(Ok(Message::Binary(bytes))) if self.ticks.is_some() => Ok(self.binary(&bytes)),
             Some(Ok(Message::Binary(_))) => Err(End {
                 close: Some((CloseCode::Unsupported, "Binary frames are not spoken here")),
                 why: "it sent a binary frame",

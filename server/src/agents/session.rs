@@ -3,7 +3,7 @@
 //! Feed it what happens, carry out what [`Session::poll_output`] gives, and call [`Session::handle`] with [`Input::Time`] at
 //! [`Session::deadline`].
 
-mod allowance;
+pub mod allowance;
 mod answers;
 pub mod exchange;
 mod extended;

@@ -4,12 +4,13 @@
 //! [`Board::flush`] writes to the store.
 
 mod lists;
+mod measured;
 mod records;
 mod viewers;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pilotfish_protocol::{ContainerEvent, ContainerStats, EngineState, HostId, HostStats, Trouble};
+use pilotfish_protocol::{ContainerEvent, EngineState, HostId, Trouble};
 
 use crate::app::App;
 use crate::clock;
@@ -23,7 +24,7 @@ use crate::telemetry::fanout::{Fanout, Subject};
 use crate::telemetry::fleet::{EngineChange, Fleet, SessionId};
 use crate::telemetry::journal::Journal;
 use crate::telemetry::notable;
-use crate::telemetry::view::{ContainerStatsView, EventView, HostStatsView, HostView, Live};
+use crate::telemetry::view::{EventView, HostView, Live};
 
 /// What is known now.
 #[derive(Debug, Default)]
@@ -152,44 +153,6 @@ impl Board {
             EngineChange::Down(why) => state.happened(id, About::Engine, "down", Some(why)),
         }
         state.tell_host(id);
-    }
-
-    /// Takes a sample of the host.
-    pub fn host_stats(&self, id: &HostId, session: SessionId, stats: HostStats) {
-        let now = clock::unix_ms();
-        let mut state = self.lock();
-        let state = &mut *state;
-        if !state.fleet.measure_host(id, session, stats, now) || state.fanout.is_empty() {
-            return;
-        }
-        if let Some(sample) = state.fleet.find(id).and_then(|host| host.sample.as_ref()) {
-            let stats = HostStatsView::of(sample);
-            let message = Live::HostStats { host_id: id, stats }.encode();
-            state.fanout.tell(&Subject::HostStats(id.clone()), &message);
-        }
-    }
-
-    /// Takes a sample of a container.
-    pub fn container_stats(&self, id: &HostId, session: SessionId, stats: &ContainerStats) {
-        let (now, unix_ms) = (clock::now(), clock::unix_ms());
-        let mut state = self.lock();
-        let state = &mut *state;
-        let sample = state
-            .fleet
-            .measure_container(id, session, stats, now, unix_ms);
-        let Some(sample) = sample.filter(|_| state.fanout.watching(id) > 0) else {
-            return;
-        };
-        let short = stats.container_id.short();
-        let stats = ContainerStatsView::of(sample);
-        let message = Live::ContainerStats {
-            host_id: id,
-            id: short,
-            stats,
-        }
-        .encode();
-        let subject = Subject::ContainerStats(id.clone(), short.to_owned());
-        state.fanout.tell_watchers(id, &subject, &message);
     }
 
     /// Takes an event of a container.

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use pilotfish_protocol::{ContainerListing, ContainerStats, ListHash, Percent};
 
 use crate::telemetry::rates::Counter;
+use crate::telemetry::sample::{ContainerSample, Rates, hundredths};
 
 /// Longest name, image and status that is kept, in bytes.
 const TEXT_LEN: usize = 512;
@@ -41,8 +42,8 @@ pub struct Container {
     /// The hash of its listing, where the agent and this server compare what they hold.
     pub hash: Option<ListHash>,
     /// Its latest sample, while that is fresh and the container runs.
-    pub sample: Option<Sample>,
-    network: Counter,
+    pub sample: Option<Box<ContainerSample>>,
+    counters: Option<Box<Counters>>,
 }
 
 /// What a container is doing, in the Engine's words.
@@ -66,29 +67,13 @@ pub enum State {
     Unknown,
 }
 
-/// One sample of a container.
-#[derive(Debug, Clone)]
-pub struct Sample {
-    /// When the server received it.
-    pub at_unix_ms: u64,
-    /// 100 % is one core.
-    pub cpu_percent: Option<Percent>,
-    /// Memory in use.
-    pub memory_bytes: Option<u64>,
-    /// What it may use.
-    pub memory_limit_bytes: Option<u64>,
-    /// Used of the limit.
-    pub memory_percent: Option<Percent>,
-    /// Received since it started.
-    pub network_rx_bytes: Option<u64>,
-    /// Sent since it started.
-    pub network_tx_bytes: Option<u64>,
-    /// Received and sent together.
-    pub network_bytes_per_sec: Option<u64>,
-    /// Read from block devices since it started.
-    pub disk_read_bytes: Option<u64>,
-    /// Written to block devices since it started.
-    pub disk_write_bytes: Option<u64>,
+/// What the rates of an agent of the base dialect are counted from.
+#[derive(Debug, Clone, Default)]
+struct Counters {
+    received: Counter,
+    sent: Counter,
+    read: Counter,
+    written: Counter,
 }
 
 impl State {
@@ -138,9 +123,9 @@ impl Container {
         let started_unix_ms = listing
             .started_at
             .and_then(|at| u64::try_from(at.unix_ms()).ok());
-        let (sample, network) = before
+        let (sample, counters) = before
             .filter(|before| state.is_alive() && before.started_unix_ms == started_unix_ms)
-            .map_or_else(Default::default, |before| (before.sample, before.network));
+            .map_or_else(Default::default, |before| (before.sample, before.counters));
         Self {
             name: cut(listing.name(), TEXT_LEN),
             image: cut(&listing.image, TEXT_LEN),
@@ -161,43 +146,55 @@ impl Container {
             is_agent: is_agent_image(&listing.image),
             hash,
             sample,
-            network,
+            counters,
         }
     }
 
-    /// Takes a sample received at `at_unix_ms`; `false` when a container in this state has none.
+    /// Takes a sample of the base dialect, received at `at_unix_ms`; `false` when a container in this state has none.
     pub fn measure(
         &mut self,
         stats: &ContainerStats,
         now: std::time::Instant,
         at_unix_ms: u64,
     ) -> bool {
-        if !self.state.is_alive() {
-            return false;
-        }
-        let both = stats.network_rx.zip(stats.network_tx);
-        let total = both.map(|(rx, tx)| rx.saturating_add(tx));
-        self.sample = Some(Sample {
+        let counters = self.counters.get_or_insert_default();
+        let rates = Rates {
+            received: counters.received.rate(stats.network_rx, now),
+            sent: counters.sent.rate(stats.network_tx, now),
+            read: counters.read.rate(stats.disk_read, now),
+            written: counters.written.rate(stats.disk_write, now),
+        };
+        let percent = |percent: Percent| hundredths(percent.as_f64());
+        self.put(ContainerSample {
             at_unix_ms,
-            cpu_percent: stats.cpu_percent,
+            cpu_percent: stats.cpu_percent.and_then(percent),
             memory_bytes: stats.memory_usage,
             // The Engine writes 0, some agents a number near 2⁶³, where there is no limit.
             memory_limit_bytes: stats
                 .memory_limit
                 .filter(|limit| (1..1 << 62).contains(limit)),
-            memory_percent: stats.memory_percent,
+            memory_percent: stats.memory_percent.and_then(percent),
             network_rx_bytes: stats.network_rx,
             network_tx_bytes: stats.network_tx,
-            network_bytes_per_sec: self.network.rate(total, now),
             disk_read_bytes: stats.disk_read,
             disk_write_bytes: stats.disk_write,
-        });
-        true
+            rates,
+            ..ContainerSample::default()
+        })
+    }
+
+    /// Takes a sample; `false` when a container in this state has none.
+    pub fn put(&mut self, sample: ContainerSample) -> bool {
+        let is_alive = self.state.is_alive();
+        if is_alive {
+            self.sample = Some(Box::new(sample));
+        }
+        is_alive
     }
 
     /// Forgets what rates are counted from: the next sample comes over another connection.
     pub fn forget_counters(&mut self) {
-        self.network = Counter::default();
+        self.counters = None;
     }
 }
 
@@ -311,12 +308,12 @@ mod tests {
         let mut container = Container::of(&running("2026-01-01T00:00:00Z"), None, None);
         assert!(container.measure(&stats(5), crate::clock::now(), 7));
         let sample = container.sample.unwrap();
-        assert_eq!(sample.cpu_percent.map(Percent::tenths), Some(15));
+        assert_eq!(sample.cpu_percent, Some(1.5));
         assert_eq!(
             (sample.memory_bytes, sample.memory_limit_bytes),
             (None, None)
         );
-        assert_eq!(sample.network_bytes_per_sec, None);
+        assert_eq!(sample.rates.network(), None);
     }
 
     #[test]
@@ -327,10 +324,7 @@ mod tests {
         let mut same = Container::of(&running("2026-01-01T00:00:00Z"), None, Some(first));
         assert!(same.sample.is_some());
         same.measure(&stats(1000), now + Duration::from_secs(1), 2);
-        assert_eq!(
-            same.sample.as_ref().unwrap().network_bytes_per_sec,
-            Some(1000)
-        );
+        assert_eq!(same.sample.as_ref().unwrap().rates.network(), Some(1000));
         let again = Container::of(&running("2026-01-01T00:00:05Z"), None, Some(same.clone()));
         assert!(again.sample.is_none());
         let exited =

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::fmt;
 use std::sync::Arc;
 
-use pilotfish_protocol::HostId;
+use pilotfish_protocol::{HostId, ShortId};
 
 /// Most live viewers at once.
 pub const VIEWERS: usize = 256;
@@ -25,12 +25,12 @@ pub struct ViewerId(u64);
 pub enum Subject {
     /// A host's state.
     Host(HostId),
-    /// A host's stats.
-    HostStats(HostId),
+    /// A host's stats, and its containers'.
+    Stats(HostId),
     /// A host's container list.
     Containers(HostId),
-    /// A container's stats.
-    ContainerStats(HostId, String),
+    /// The stats of one container, in the base dialect.
+    ContainerStats(HostId, ShortId),
     /// The server's time.
     Time,
 }
@@ -112,6 +112,11 @@ impl Fanout {
         watched.filter(|watched| *watched == host).count()
     }
 
+    /// Counts the viewers that do not watch `host`.
+    pub fn others(&self, host: &HostId) -> usize {
+        self.viewers.len() - self.watching(host)
+    }
+
     /// Tells whether there is no viewer, so that nothing needs to be encoded.
     pub fn is_empty(&self) -> bool {
         self.viewers.is_empty()
@@ -140,6 +145,15 @@ impl Fanout {
         }
     }
 
+    /// Sends the latest word on `subject` to those who do not watch `host`.
+    pub fn tell_others(&mut self, host: &HostId, subject: &Subject, message: &Arc<str>) {
+        for viewer in self.viewers.values_mut() {
+            if viewer.watched.as_ref() != Some(host) {
+                viewer.put(subject, message);
+            }
+        }
+    }
+
     /// Sends the latest word on `subject` to one viewer.
     pub fn tell_one(&mut self, id: ViewerId, subject: &Subject, message: &Arc<str>) {
         if let Some(viewer) = self.viewers.get_mut(&id) {
@@ -151,7 +165,7 @@ impl Fanout {
     pub fn forget(&mut self, host: &HostId) {
         for viewer in self.viewers.values_mut() {
             viewer.latest.remove(&Subject::Host(host.clone()));
-            viewer.latest.remove(&Subject::HostStats(host.clone()));
+            viewer.latest.remove(&Subject::Stats(host.clone()));
             viewer.drop_details_of(host);
         }
     }
@@ -216,7 +230,7 @@ impl Viewer {
     fn drop_details_of(&mut self, host: &HostId) {
         self.latest.retain(|subject, _| match subject {
             Subject::Containers(of) | Subject::ContainerStats(of, _) => of != host,
-            Subject::Host(_) | Subject::HostStats(_) | Subject::Time => true,
+            Subject::Host(_) | Subject::Stats(_) | Subject::Time => true,
         });
     }
 }

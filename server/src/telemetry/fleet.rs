@@ -1,22 +1,22 @@
 //! Pure: every host as it is known now. What a session tells counts only while the session is the host's present one, so a
 //! replaced or deleted connection can change nothing.
 
+mod engines;
 mod lists;
+mod measured;
 
 use std::collections::BTreeMap;
-use std::time::Instant;
 
-use pilotfish_protocol::{AgentId, ContainerStats, EngineState, HostId, HostStats, ShortId};
+use pilotfish_protocol::{AgentId, HostId};
 
-use crate::telemetry::container::Sample;
+use crate::telemetry::sample::HostSample;
 
+pub use engines::{Engine, EngineChange, Health};
 pub use lists::List;
+pub use measured::{SAMPLE_LIFE_MS, Told};
 
 /// Most containers kept of one host.
 pub const CONTAINERS: usize = 5000;
-
-/// A sample older than this says nothing of the present.
-pub const SAMPLE_LIFE_MS: u64 = 60_000;
 
 /// The number of one authenticated connection; a later one is larger.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -91,59 +91,13 @@ pub struct Host {
     /// Its Engine.
     pub engine: Engine,
     /// The host's own latest sample.
-    pub sample: Option<HostSample>,
+    pub sample: Option<Box<HostSample>>,
+    /// What its agent says of how it measures.
+    pub told: Told,
     /// Its containers, as last listed.
     pub list: Option<List>,
     /// A session before the present one may not come back.
     newest: Option<SessionId>,
-}
-
-/// An Engine, as far as its agent tells.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Engine {
-    /// How it is.
-    pub health: Health,
-    /// Its version.
-    pub version: Option<String>,
-    /// Since when it is as it is.
-    pub since_unix_ms: Option<u64>,
-}
-
-/// Whether an Engine answers.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub enum Health {
-    /// It does.
-    Up,
-    /// It does not; the agent's words.
-    Down(String),
-    /// Nobody tells.
-    #[default]
-    Unknown,
-}
-
-/// One sample of a host.
-#[derive(Debug, Clone, Copy)]
-pub struct HostSample {
-    /// When the server received it.
-    pub at_unix_ms: u64,
-    /// What it holds.
-    pub stats: HostStats,
-}
-
-/// What a new Engine state means.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum EngineChange {
-    /// Nothing new.
-    Nothing,
-    /// A detail, such as the version: worth showing, no event.
-    Detail,
-    /// It answers again, or for the first time in this session.
-    Up {
-        /// It was known to be down.
-        was_down: bool,
-    },
-    /// It does not answer any more.
-    Down(String),
 }
 
 impl Fleet {
@@ -165,6 +119,7 @@ impl Fleet {
                         ..Engine::default()
                     },
                     sample: None,
+                    told: Told::default(),
                     list: None,
                     newest: None,
                     facts,
@@ -211,6 +166,7 @@ impl Fleet {
         };
         // Counters of another connection may be of other runs.
         host.sample = None;
+        host.told.begin();
         for container in host
             .list
             .iter_mut()
@@ -242,90 +198,13 @@ impl Fleet {
         }
     }
 
-    /// Takes what the agent says of its Engine.
-    pub fn engine(
-        &mut self,
-        id: &HostId,
-        session: SessionId,
-        told: &EngineState,
-        at_unix_ms: u64,
-    ) -> EngineChange {
-        let Some(host) = self.live(id, session) else {
-            return EngineChange::Nothing;
-        };
-        let engine = &mut host.engine;
-        match told {
-            EngineState::Up { version } => {
-                let version = version.as_ref().map(|version| version.as_str().to_owned());
-                let is_new_version = version.is_some() && version != engine.version;
-                if is_new_version {
-                    engine.version = version;
-                }
-                let before = std::mem::replace(&mut engine.health, Health::Up);
-                match before {
-                    Health::Up if is_new_version => EngineChange::Detail,
-                    Health::Up => EngineChange::Nothing,
-                    Health::Down(_) | Health::Unknown => {
-                        engine.since_unix_ms = Some(at_unix_ms);
-                        let was_down = before != Health::Unknown;
-                        EngineChange::Up { was_down }
-                    }
-                }
-            }
-            EngineState::Down { why } => {
-                let why = why.as_str().to_owned();
-                let now = Health::Down(why.clone());
-                let before = std::mem::replace(&mut engine.health, now);
-                match before {
-                    Health::Down(old) if old == why => EngineChange::Nothing,
-                    Health::Down(_) => EngineChange::Detail,
-                    Health::Up | Health::Unknown => {
-                        engine.since_unix_ms = Some(at_unix_ms);
-                        EngineChange::Down(why)
-                    }
-                }
-            }
-        }
-    }
-
-    /// Takes a sample of the host; answers whether it counts.
-    pub fn measure_host(
-        &mut self,
-        id: &HostId,
-        session: SessionId,
-        stats: HostStats,
-        at_unix_ms: u64,
-    ) -> bool {
-        let Some(host) = self.live(id, session) else {
-            return false;
-        };
-        host.sample = Some(HostSample { at_unix_ms, stats });
-        true
-    }
-
-    /// Takes a sample of a container that is listed and alive; gives its short id and the sample.
-    pub fn measure_container(
-        &mut self,
-        id: &HostId,
-        session: SessionId,
-        stats: &ContainerStats,
-        now: Instant,
-        at_unix_ms: u64,
-    ) -> Option<&Sample> {
-        let list = self.live(id, session)?.list.as_mut()?;
-        let container = list.containers.get_mut(&ShortId::of(&stats.container_id))?;
-        if !container.measure(stats, now, at_unix_ms) {
-            return None;
-        }
-        container.sample.as_ref()
-    }
-
     /// Drops samples that are too old at `at_unix_ms`; gives the hosts of which one was dropped.
     pub fn sweep(&mut self, at_unix_ms: u64) -> Vec<HostId> {
         // One that is ahead was taken before the clock was set back; nobody knows how old it is.
-        let is_old = |sampled: u64| sampled.abs_diff(at_unix_ms) > SAMPLE_LIFE_MS;
         let mut swept = Vec::new();
         for (id, host) in &mut self.hosts {
+            let life_ms = host.told.sample_life_ms();
+            let is_old = |sampled: u64| sampled.abs_diff(at_unix_ms) > life_ms;
             let mut is_swept = host.sample.take_if(|s| is_old(s.at_unix_ms)).is_some();
             for container in host
                 .list

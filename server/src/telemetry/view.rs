@@ -1,14 +1,20 @@
 //! Pure: what is known, as the API writes it (docs/api.md). Nothing here is read back.
 
+mod stats;
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use pilotfish_protocol::{HostId, Percent, ShortId};
+use pilotfish_protocol::{HostId, ShortId};
 use serde::{Serialize, Serializer};
 
 use crate::store::events::{EventRecord, Subject};
-use crate::telemetry::container::{Container, Sample};
-use crate::telemetry::fleet::{Health, Host, HostSample, List};
+use crate::telemetry::container::Container;
+use crate::telemetry::fleet::{Health, Host, List};
+
+pub use stats::{
+    CadenceView, CollectorView, ContainerStatsView, ContainersStats, HostStatsView, SpendingView,
+};
 
 /// A host.
 #[derive(Debug, Serialize)]
@@ -21,8 +27,12 @@ pub struct HostView<'a> {
     engine: EngineView<'a>,
     agent: AgentView<'a>,
     system: SystemView<'a>,
-    stats: Option<HostStatsView>,
+    stats: Option<HostStatsView<'a>>,
     containers: Option<CountsView>,
+    collector: Option<CollectorView<'a>>,
+    cadence: Option<CadenceView>,
+    spending: Option<SpendingView>,
+    gaps: Vec<GapView>,
     enrolled_unix_ms: u64,
 }
 
@@ -52,13 +62,10 @@ struct SystemView<'a> {
     addresses: &'a [String],
 }
 
-/// A host's stats.
 #[derive(Debug, Serialize)]
-pub struct HostStatsView {
-    at_unix_ms: u64,
-    cpu_percent: Option<Percent>,
-    memory_percent: Option<Percent>,
-    network_bytes_per_sec: Option<u64>,
+struct GapView {
+    from_unix_ms: u64,
+    to_unix_ms: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -83,21 +90,6 @@ pub struct ContainerView<'a> {
     labels: &'a BTreeMap<String, String>,
     is_agent: bool,
     stats: Option<ContainerStatsView>,
-}
-
-/// A container's stats.
-#[derive(Debug, Serialize)]
-pub struct ContainerStatsView {
-    at_unix_ms: u64,
-    cpu_percent: Option<Percent>,
-    memory_bytes: Option<u64>,
-    memory_limit_bytes: Option<u64>,
-    memory_percent: Option<Percent>,
-    network_rx_bytes: Option<u64>,
-    network_tx_bytes: Option<u64>,
-    network_bytes_per_sec: Option<u64>,
-    disk_read_bytes: Option<u64>,
-    disk_write_bytes: Option<u64>,
 }
 
 /// An event.
@@ -136,12 +128,20 @@ pub enum Live<'a> {
         /// Its id.
         id: &'a HostId,
     },
-    /// A host's new stats.
-    HostStats {
+    /// New stats of a host, and of the containers of the watched one.
+    Stats {
         /// The host.
         host_id: &'a HostId,
-        /// Its stats.
-        stats: HostStatsView,
+        /// When the server received them.
+        at_unix_ms: u64,
+        /// The time since the stats before, when it is known.
+        interval_ms: Option<u64>,
+        /// The host's own, when there are any.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        host: Option<HostStatsView<'a>>,
+        /// Its containers', for those who watch it.
+        #[serde(skip_serializing_if = "Option::is_none")]
+        containers: Option<ContainersStats<'a>>,
     },
     /// The watched host's containers.
     Containers {
@@ -151,15 +151,6 @@ pub enum Live<'a> {
         at_unix_ms: Option<u64>,
         /// The containers.
         containers: Vec<ContainerView<'a>>,
-    },
-    /// New stats of one of the watched host's containers.
-    ContainerStats {
-        /// The host.
-        host_id: &'a HostId,
-        /// The container's short id.
-        id: &'a str,
-        /// Its stats.
-        stats: ContainerStatsView,
     },
     /// Something happened.
     Event {
@@ -223,25 +214,25 @@ impl<'a> HostView<'a> {
                 memory_bytes: facts.system.memory_bytes,
                 addresses: &facts.system.addresses,
             },
-            stats: host.sample.as_ref().map(HostStatsView::of),
+            stats: host.sample.as_deref().map(HostStatsView::of),
             containers: host.list.as_ref().map(|list| CountsView {
                 running: list.running(),
                 total: list.containers.len(),
                 at_unix_ms: list.at_unix_ms,
             }),
+            collector: host.told.collector.as_deref().map(CollectorView::of),
+            cadence: host.told.cadence.as_ref().map(CadenceView::of),
+            spending: host.told.spending.as_deref().map(SpendingView::of),
+            gaps: host
+                .told
+                .gaps
+                .iter()
+                .map(|gap| GapView {
+                    from_unix_ms: gap.from_ms,
+                    to_unix_ms: gap.to_ms,
+                })
+                .collect(),
             enrolled_unix_ms: facts.enrolled_unix_ms,
-        }
-    }
-}
-
-impl HostStatsView {
-    /// Shows a host's sample.
-    pub fn of(sample: &HostSample) -> Self {
-        Self {
-            at_unix_ms: sample.at_unix_ms,
-            cpu_percent: sample.stats.cpu_percent,
-            memory_percent: sample.stats.mem_percent,
-            network_bytes_per_sec: sample.stats.net_bytes_per_sec,
         }
     }
 }
@@ -269,31 +260,13 @@ impl<'a> ContainerView<'a> {
             ports: &container.ports,
             labels: &container.labels,
             is_agent: container.is_agent,
-            stats: container.sample.as_ref().map(ContainerStatsView::of),
+            stats: container.sample.as_deref().map(ContainerStatsView::of),
         }
     }
 }
 
 fn short_id<S: Serializer>(id: &ShortId, serializer: S) -> Result<S::Ok, S::Error> {
     serializer.collect_str(id)
-}
-
-impl ContainerStatsView {
-    /// Shows a container's sample.
-    pub fn of(sample: &Sample) -> Self {
-        Self {
-            at_unix_ms: sample.at_unix_ms,
-            cpu_percent: sample.cpu_percent,
-            memory_bytes: sample.memory_bytes,
-            memory_limit_bytes: sample.memory_limit_bytes,
-            memory_percent: sample.memory_percent,
-            network_rx_bytes: sample.network_rx_bytes,
-            network_tx_bytes: sample.network_tx_bytes,
-            network_bytes_per_sec: sample.network_bytes_per_sec,
-            disk_read_bytes: sample.disk_read_bytes,
-            disk_write_bytes: sample.disk_write_bytes,
-        }
-    }
 }
 
 impl<'a> EventView<'a> {

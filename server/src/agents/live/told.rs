@@ -1,13 +1,21 @@
 //! What a live session learns from its agent, on its way to the board.
 
 use async_channel::Sender;
-use pilotfish_protocol::frame;
+use pilotfish_protocol::extension::{Coverage, Span};
+use pilotfish_protocol::{ContainerStats, HostStats, ShortId, Subject, frame};
 
 use super::Talk;
 use crate::agents::roster::Outcome;
 use crate::agents::session::Session;
+use crate::agents::session::allowance::Verdict;
 use crate::agents::session::exchange::{Input, Report};
 use crate::clock;
+use crate::telemetry::measure::Row;
+use crate::telemetry::measured::{self, Values};
+use crate::telemetry::ticks::Tick;
+
+/// How long a sample of the base dialect is taken to stand for.
+const BASE_SPAN_MS: u64 = 10_000;
 
 impl Talk<'_> {
     pub(super) fn report(&self, report: Report, session: &mut Session<Sender<Outcome>>) {
@@ -24,31 +32,101 @@ impl Talk<'_> {
                     session.list_is_old(clock::now());
                 }
             }
-            Report::ContainerStats(stats) => board.container_stats(host, id, &stats),
-            Report::HostStats(stats) => board.host_stats(host, id, stats),
+            Report::ContainerStats(stats) => self.container_stats(&stats),
+            Report::HostStats(stats) => self.host_stats(stats),
             Report::Trouble(trouble) => board.trouble(host, id, &trouble),
-            Report::Collector(_)
-            | Report::Cadence(_)
-            | Report::Spending(_)
-            | Report::Coverage(_) => {}
+            Report::Collector(report) => board.collector(host, id, report),
+            Report::Cadence(cadence) => board.cadence(host, id, cadence),
+            Report::Spending(spending) => board.spending(host, id, spending),
+            Report::Coverage(coverage) => self.coverage(&coverage),
+        }
+    }
+
+    fn host_stats(&self, stats: HostStats) {
+        let Some(sample) = self.app.board.host_stats(self.host, self.id, stats) else {
+            return;
+        };
+        let mut values = Values::new();
+        measured::of_host(&sample, &mut values);
+        self.record(sample.at_unix_ms, &Subject::Host, &values);
+    }
+
+    fn container_stats(&self, stats: &ContainerStats) {
+        let sample = self.app.board.container_stats(self.host, self.id, stats);
+        let Some(sample) = sample else { return };
+        let mut values = Values::new();
+        measured::of_container(&sample, &mut values);
+        let subject = Subject::Container {
+            id: ShortId::of(&stats.container_id),
+            name: stats.name().to_owned(),
+        };
+        self.record(sample.at_unix_ms, &subject, &values);
+    }
+
+    fn record(&self, at_unix_ms: u64, subject: &Subject, values: &Values) {
+        let row = Row { subject, values };
+        let history = &self.app.history;
+        history.record(self.host, at_unix_ms, BASE_SPAN_MS, &[row]);
+    }
+
+    fn coverage(&self, coverage: &Coverage) {
+        let Coverage {
+            events_gap,
+            lost_events,
+            lost_ticks,
+        } = *coverage;
+        let Some(gap) = events_gap else { return };
+        let now = clock::unix_ms();
+        let map = |ms| {
+            let ticks = self.ticks.as_ref();
+            let mapped = ticks.and_then(|ticks| ticks.to_server_time(ms));
+            mapped.unwrap_or(ms).min(now)
+        };
+        let gap = Span {
+            from_ms: map(gap.from_ms),
+            to_ms: map(gap.to_ms),
+        };
+        if gap.from_ms < gap.to_ms {
+            let seconds = (gap.to_ms - gap.from_ms) / 1000;
+            let detail = format!(
+                "nobody knows what happened to containers in {seconds} s before this session; \
+                 lost: {lost_events} events, {lost_ticks} ticks"
+            );
+            self.app.board.gap(self.host, self.id, gap, detail);
         }
     }
 
     /// Takes a binary message of a session that agreed to the extension.
     pub(super) fn binary(&mut self, bytes: &[u8]) -> Option<Input<Sender<Outcome>>> {
-        let decoder = self.decoder.as_mut()?;
+        let ticks = self.ticks.as_mut()?;
         match bytes.first() {
             Some(&frame::KIND) => {
-                let decoded = decoder.decode(bytes);
-                if let Err(error) = decoded {
-                    log::debug!("session {}: {error}", self.id.0);
+                let now_unix_ms = clock::unix_ms();
+                let taken = ticks.take(bytes, now_unix_ms);
+                match taken {
+                    Ok(Some(tick)) => self.tick(&tick, now_unix_ms),
+                    Ok(None) => {}
+                    Err(error) => log::debug!("session {}: {error}", self.id.0),
                 }
                 Some(Input::Frame {
-                    is_usable: decoded.is_ok(),
+                    is_usable: taken.is_ok(),
                 })
             }
             // Of a later version.
             Some(_) | None => None,
+        }
+    }
+
+    fn tick(&mut self, tick: &Tick, now_unix_ms: u64) {
+        let allowed = self.tick_allowance.take(clock::now());
+        let Some(ticks) = self.ticks.as_ref().filter(|_| allowed != Verdict::Dropped) else {
+            return;
+        };
+        let mut measured = ticks.measured(tick, now_unix_ms);
+        let (board, history) = (&self.app.board, &self.app.history);
+        if board.measured(self.host, self.id, tick, now_unix_ms, &mut measured) {
+            let rows = measured.rows();
+            history.record(self.host, tick.at_unix_ms, tick.span_ms(), &rows);
         }
     }
 }

@@ -10,7 +10,7 @@ const REFILL_EVERY: Duration = Duration::from_millis(50);
 
 /// What is left of an agent's allowance.
 #[derive(Debug)]
-pub(super) struct Allowance {
+pub struct Allowance {
     left: u32,
     refilled_at: Instant,
     dropped: u64,
@@ -18,7 +18,7 @@ pub(super) struct Allowance {
 
 /// What becomes of an event.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub enum Verdict {
     /// Taken; this many were dropped before it.
     Taken {
         /// Dropped since the one taken last.
@@ -30,7 +30,7 @@ pub(super) enum Verdict {
 
 impl Allowance {
     /// A full allowance.
-    pub(super) fn new(now: Instant) -> Self {
+    pub fn new(now: Instant) -> Self {
         Self {
             left: BURST,
             refilled_at: now,
@@ -39,7 +39,7 @@ impl Allowance {
     }
 
     /// Judges one event.
-    pub(super) fn take(&mut self, now: Instant) -> Verdict {
+    pub fn take(&mut self, now: Instant) -> Verdict {
         let passed = now.saturating_duration_since(self.refilled_at);
         let refill = passed.as_millis() / REFILL_EVERY.as_millis();
         let refill = u32::try_from(refill).unwrap_or(u32::MAX);

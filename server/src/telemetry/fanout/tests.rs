@@ -36,7 +36,7 @@ fn drain(fanout: &mut Fanout, viewer: ViewerId) -> Vec<String> {
 #[test]
 fn messages_come_in_order_and_stats_as_the_latest_only() {
     let (mut fanout, viewer) = caught_up();
-    let stats = Subject::HostStats(host("h"));
+    let stats = Subject::Stats(host("h"));
     fanout.tell(&stats, &text("cpu 1"));
     fanout.queue(&text("event 1"));
     fanout.tell(&stats, &text("cpu 2"));
@@ -78,7 +78,7 @@ fn a_viewer_with_too_many_messages_is_told_everything_anew() {
 fn a_viewer_with_too_many_latest_values_is_told_everything_anew() {
     let (mut fanout, viewer) = caught_up();
     for number in 0..=LATEST {
-        let subject = Subject::ContainerStats(host("h"), number.to_string());
+        let subject = Subject::ContainerStats(host("h"), short(number));
         fanout.tell(&subject, &text("cpu"));
     }
     assert_eq!(drain(&mut fanout, viewer), ["*"]);
@@ -110,7 +110,7 @@ fn looking_away_drops_the_details_that_wait() {
 fn nothing_is_told_of_a_host_after_it_is_forgotten() {
     let (mut fanout, viewer) = caught_up();
     fanout.tell(&Subject::Host(host("a")), &text("state"));
-    fanout.tell(&Subject::HostStats(host("a")), &text("stats"));
+    fanout.tell(&Subject::Stats(host("a")), &text("stats"));
     fanout.tell(&Subject::Host(host("b")), &text("other"));
     fanout.forget(&host("a"));
     assert_eq!(drain(&mut fanout, viewer), ["other"]);
@@ -142,4 +142,10 @@ fn there_is_an_end_to_viewers() {
     fanout.watch(first, Some(host("a")));
     assert_eq!(fanout.remove(first), Some(host("a")));
     assert!(fanout.add(Box::new(|| {})).is_some());
+}
+
+fn short(number: usize) -> ShortId {
+    let mut id = [0; 6];
+    id[..4].copy_from_slice(&u32::try_from(number).unwrap().to_be_bytes());
+    ShortId(id)
 }

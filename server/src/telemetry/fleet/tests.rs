@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use pilotfish_protocol::{ContainerListing, Text};
+use pilotfish_protocol::{ContainerListing, ContainerStats, EngineState, HostStats, Text};
 
 use super::*;
 
@@ -255,7 +255,7 @@ fn rates_start_again_with_each_connection() {
     let rate = |fleet: &mut Fleet, session, rx, after| {
         let now = start + Duration::from_secs(after);
         let sample = fleet.measure_container(&host(), session, &sample(rx), now, after);
-        sample.unwrap().network_bytes_per_sec
+        sample.unwrap().rates.network()
     };
     fleet.list(&host(), FIRST, &[listing(0, "running")], 11);
     assert_eq!(rate(&mut fleet, FIRST, 0, 0), None);
