@@ -138,7 +138,7 @@ pub enum Live<'a> {
         interval_ms: Option<u64>,
         /// The host's own, when there are any.
         #[serde(skip_serializing_if = "Option::is_none")]
-        host: Option<HostStatsView<'a>>,
+        host: Option<Box<HostStatsView<'a>>>,
         /// Its containers', for those who watch it.
         #[serde(skip_serializing_if = "Option::is_none")]
         containers: Option<ContainersStats<'a>>,

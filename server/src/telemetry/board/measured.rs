@@ -32,7 +32,7 @@ impl Board {
                 host_id: id,
                 at_unix_ms: now,
                 interval_ms: None,
-                host: Some(HostStatsView::of(&sample)),
+                host: Some(Box::new(HostStatsView::of(&sample))),
                 containers: None,
             }
             .encode();
@@ -90,7 +90,7 @@ impl Board {
                 host_id: id,
                 at_unix_ms,
                 interval_ms: tick.interval_ms,
-                host: measured.host.as_ref().map(HostStatsView::of),
+                host: measured.host.as_ref().map(HostStatsView::of).map(Box::new),
                 containers: is_detailed.then_some(ContainersStats(&measured.containers)),
             }
             .encode()
