@@ -20,6 +20,9 @@ use rustix::time::{ClockId, clock_gettime};
 use crate::budget::{Budget, Figure};
 use crate::footprint::process::Meter;
 
+/// How often the Engine is asked: each answer waits up to a second for the Engine's own next round.
+const ASKED: u64 = 40;
+
 /// Understands `--budgets PATH [--containers N] [--passes N]`.
 pub(crate) fn run(mut parser: Parser) -> Result<()> {
     let mut budgets = PathBuf::new();
@@ -152,7 +155,7 @@ fn real(containers: usize, passes: u64) -> Result<Vec<Figure>> {
     })?;
     let engine_during_files_ns = meter.counts()?.cpu_ns;
 
-    let asked_passes = passes.div_ceil(20);
+    let asked_passes = ASKED.div_ceil(containers as u64);
     let asked_samples = asked_passes * containers as u64;
     let mut meter = Meter::start(&pids)?;
     let asked = measure(asked_passes, || {
