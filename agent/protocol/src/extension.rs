@@ -46,20 +46,32 @@ pub struct Extension {
     /// After this long without a byte either end takes the other one for gone.
     pub silence_ms: u64,
     /// The containers that the server knows of this host; when the agent's are the same, it need not send them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::if_readable"
+    )]
     pub containers: Option<ListHash>,
     /// What of the spool is kept: per run the highest sequence number. Newest runs last, at most [`RUNS`].
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "lenient::null_as_default"
+        deserialize_with = "lenient::list::<_, _, RUNS>"
     )]
     pub spooled: Vec<Spooled>,
     /// The last live tick that the server took from this agent; what was measured later is to come from the spool.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::if_readable"
+    )]
     pub last_tick: Option<LastTick>,
     /// When the Engine stamped the last event that the server has of this host, Unix ns.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::if_readable"
+    )]
     pub last_event_ns: Option<u64>,
 }
 

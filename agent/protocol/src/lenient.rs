@@ -4,6 +4,7 @@ use alloc::borrow::Cow;
 use alloc::string::String;
 use alloc::vec::Vec;
 use core::fmt;
+use core::marker::PhantomData;
 use core::net::IpAddr;
 
 use serde::de::{Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -157,6 +158,51 @@ where
     Ok(Option::<T>::deserialize(deserializer)?.unwrap_or_default())
 }
 
+/// Reads an optional value; what is none is absent.
+pub(crate) fn if_readable<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    let raw = <&'de RawValue>::deserialize(deserializer)?;
+    Ok(serde_json::from_str(raw.get()).ok())
+}
+
+/// Reads a list: `null` is an empty one, what of it cannot be read is left out, what is beyond `MAX` is passed over.
+pub(crate) fn list<'de, D, T, const MAX: usize>(deserializer: D) -> Result<Vec<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    deserializer.deserialize_any(ListVisitor::<T, MAX>(PhantomData))
+}
+
+struct ListVisitor<T, const MAX: usize>(PhantomData<T>);
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for ListVisitor<T, MAX> {
+    type Value = Vec<T>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a list")
+    }
+
+    fn visit_unit<E>(self) -> Result<Self::Value, E> {
+        Ok(Vec::new())
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+        let mut list = Vec::new();
+        while list.len() < MAX {
+            let Some(item) = items.next_element::<&'de RawValue>()? else {
+                return Ok(list);
+            };
+            list.extend(serde_json::from_str::<T>(item.get()));
+        }
+        while items.next_element::<IgnoredAny>()?.is_some() {}
+        Ok(list)
+    }
+}
+
 /// Reads a field that is there, be it `null`.
 pub(crate) fn present<'de, D: Deserializer<'de>>(
     deserializer: D,
@@ -189,6 +235,11 @@ pub(crate) fn container_id<'de, D: Deserializer<'de>>(
 /// Reads an optional count of bytes or packets.
 pub(crate) fn count<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u64>, D::Error> {
     Ok(Scalar::deserialize(deserializer)?.whole_number())
+}
+
+/// Reads a count; what is none is 0.
+pub(crate) fn count_or_zero<'de, D: Deserializer<'de>>(deserializer: D) -> Result<u64, D::Error> {
+    Ok(count(deserializer)?.unwrap_or_default())
 }
 
 /// Reads an optional total memory; 0 and values out of range are unknown.

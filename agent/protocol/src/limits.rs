@@ -41,6 +41,10 @@ pub const CONTAINER_NAME_LEN: usize = 255;
 pub const ERROR_LEN: usize = 4096;
 /// Most attributes one container event carries.
 pub const EVENT_ATTRIBUTES: usize = 64;
+/// Most containers that one change of the container list sets, and most that it takes away; a receiver passes over the rest.
+pub const CHANGED_CONTAINERS: usize = 10_000;
+/// Most missing values that a receiver keeps of one collector report.
+pub const MISSING_VALUES: usize = 64;
 /// Most log lines one request may ask for.
 pub const LOG_TAIL_LINES: u32 = 5000;
 /// Log lines sent when a request names no number.

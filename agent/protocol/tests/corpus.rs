@@ -27,7 +27,7 @@ fn every_golden_message_seeds_the_corpus() {
         .iter()
         .map(|path| fs::read(path).unwrap())
         .collect();
-    for side in ["agent", "server"] {
+    for side in ["agent", "server", "extension/agent", "extension/server"] {
         for path in files(&of_crate("tests/golden").join(side)) {
             for line in fs::read_to_string(&path).unwrap().lines() {
                 let is_seed = corpus.iter().any(|seed| seed == line.as_bytes());

@@ -5,6 +5,8 @@
     reason = "a test fails by panicking, its helpers too"
 )]
 
+#[path = "properties/extension.rs"]
+mod extension;
 #[path = "properties/strategies.rs"]
 mod strategies;
 
@@ -62,7 +64,8 @@ proptest! {
     #[test]
     fn no_json_makes_a_decoder_panic(value in strategies::json()) {
         decode_all(&value.to_string());
-        for kind in ["register", "heartbeat", "response", "event", "stats", "error"] {
+        for kind in ["register", "heartbeat", "response", "event", "stats", "error",
+            "containers", "collector", "cadence", "spent", "coverage", "spooled"] {
             let mut value = value.clone();
             if let Value::Object(fields) = &mut value {
                 fields.insert("type".to_owned(), kind.into());
@@ -78,6 +81,7 @@ proptest! {
             decode_all(&call.to_string());
         }
         decode_all(&json!({"type": "stats", "stats": value}).to_string());
+        decode_all(&json!({"agent_id": "a", "host_id": "h", "pilotfish": value}).to_string());
     }
 
     #[test]

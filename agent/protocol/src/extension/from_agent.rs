@@ -12,6 +12,7 @@ use super::list_hash::ListHash;
 use crate::agent_message::to_json;
 use crate::ids::ContainerId;
 use crate::lenient;
+use crate::limits;
 use crate::text::Text;
 
 /// A text message from an agent.
@@ -34,16 +35,19 @@ pub enum AgentExtra {
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub struct ListChange {
     /// `set` is every container there is.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "lenient::null_as_default")]
     pub is_full: bool,
     /// The listings as the agent hashed them, each a [`ContainerListing`](crate::ContainerListing).
-    #[serde(default, deserialize_with = "lenient::null_as_default")]
+    #[serde(
+        default,
+        deserialize_with = "lenient::list::<_, _, { limits::CHANGED_CONTAINERS }>"
+    )]
     pub set: Vec<Box<RawValue>>,
     /// Containers that are no more.
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "lenient::null_as_default"
+        deserialize_with = "lenient::list::<_, _, { limits::CHANGED_CONTAINERS }>"
     )]
     pub gone: Vec<ContainerId>,
     /// What both ends hold after this change.
@@ -73,7 +77,7 @@ pub struct CollectorReport {
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
-        deserialize_with = "lenient::null_as_default"
+        deserialize_with = "lenient::list::<_, _, { limits::MISSING_VALUES }>"
     )]
     pub missing: Vec<Missing>,
     /// The kernel's id of this boot.
@@ -84,7 +88,11 @@ pub struct CollectorReport {
     )]
     pub boot_id: Option<Text<64>>,
     /// The run that measures, whose clock the ticks have: without it the server cannot tell the next session what it has of this one.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::if_readable"
+    )]
     pub run: Option<RunId>,
     /// How long the host has been up.
     #[serde(
@@ -133,7 +141,11 @@ pub struct Cadence {
     /// What the server asked for.
     pub asked_ms: u64,
     /// Why it is not what was asked for.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::if_readable"
+    )]
     pub slowed: Option<Slowed>,
 }
 
@@ -152,23 +164,34 @@ pub enum Slowed {
 #[serde(default)]
 pub struct Spending {
     /// `BYTES_PER_DAY`; absent: no limit.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::count"
+    )]
     pub budget_bytes: Option<u64>,
     /// How long the day has lasted.
+    #[serde(deserialize_with = "lenient::count_or_zero")]
     pub since_ms: u64,
     /// Stats frames.
+    #[serde(deserialize_with = "lenient::count_or_zero")]
     pub stats_bytes: u64,
     /// Events.
+    #[serde(deserialize_with = "lenient::count_or_zero")]
     pub events_bytes: u64,
     /// Answers to calls.
+    #[serde(deserialize_with = "lenient::count_or_zero")]
     pub answers_bytes: u64,
     /// Container lists and their changes.
+    #[serde(deserialize_with = "lenient::count_or_zero")]
     pub lists_bytes: u64,
     /// What was spooled while the link was down.
+    #[serde(deserialize_with = "lenient::count_or_zero")]
     pub spool_bytes: u64,
     /// Registrations, heartbeats, reports, pings, and the framing of all of it.
+    #[serde(deserialize_with = "lenient::count_or_zero")]
     pub upkeep_bytes: u64,
     /// Everything received.
+    #[serde(deserialize_with = "lenient::count_or_zero")]
     pub received_bytes: u64,
 }
 
@@ -177,11 +200,16 @@ pub struct Spending {
 #[serde(default)]
 pub struct Coverage {
     /// Times of which nobody knows what happened to containers, by the agent's clock; absent: events are complete.
-    #[serde(skip_serializing_if = "Option::is_none")]
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "lenient::if_readable"
+    )]
     pub events_gap: Option<Span>,
     /// Events that found no room in the spool.
+    #[serde(deserialize_with = "lenient::count_or_zero")]
     pub lost_events: u64,
     /// Ticks that found no room in the spool.
+    #[serde(deserialize_with = "lenient::count_or_zero")]
     pub lost_ticks: u64,
 }
 

@@ -19,14 +19,16 @@ use proptest::sample::select;
 use serde_json::Value;
 use serde_json::value::to_raw_value;
 
+use crate::extension;
+
 /// Anything an agent may say.
 pub(crate) fn agent_message() -> impl Strategy<Value = AgentMessage> {
     prop_oneof![
         register().prop_map(|register| AgentMessage::Register(Box::new(register))),
-        of(engine_state()).prop_map(|engine| AgentMessage::Heartbeat(Heartbeat {
-            engine,
-            containers: None
-        })),
+        (of(engine_state()), of(extension::hash())).prop_map(|(engine, containers)| {
+            AgentMessage::Heartbeat(Heartbeat { engine, containers })
+        }),
+        extension::agent_extra().prop_map(|extra| AgentMessage::Extra(Box::new(extra))),
         response().prop_map(AgentMessage::Answer),
         operation_answer().prop_map(AgentMessage::Answer),
         container_event().prop_map(AgentMessage::ContainerEvent),
@@ -45,19 +47,25 @@ pub(crate) fn server_message() -> impl Strategy<Value = ServerMessage> {
             id,
             command: Command::ListContainers,
         }),
+        4 => extension::server_extra().prop_map(ServerMessage::Extra),
     ]
 }
 
 /// Any answer to a registration.
 pub(crate) fn auth_answer() -> impl Strategy<Value = AuthAnswer> {
-    let ids = (peer_id(), peer_id(), of(token()));
+    let ids = (
+        peer_id(),
+        peer_id(),
+        of(token()),
+        of(extension::extension()),
+    );
     prop_oneof![
-        ids.prop_map(|(agent_id, host_id, permanent_token)| {
+        ids.prop_map(|(agent_id, host_id, permanent_token, pilotfish)| {
             AuthAnswer::Success(AuthSuccess {
                 agent_id: AgentId::new(agent_id).unwrap(),
                 host_id: HostId::new(host_id).unwrap(),
                 permanent_token,
-                pilotfish: None,
+                pilotfish,
             })
         }),
         words().prop_filter_map("no words", |error| {
@@ -170,7 +178,8 @@ fn wire_word() -> impl Strategy<Value = String> {
         num_cpus host_ip host_ips cpu_percent memory_usage agent_id host_id permanent_token \
         container logs removed status truncated timeout force new_name tail register heartbeat \
         response event container_event container_stats container_operation command \
-        list_containers start stop rename get_logs up down 0123456789ab 2026-11-23T21:05:00Z";
+        list_containers start stop rename get_logs up down pilotfish spooled run seq last_tick \
+        set gone hash is_full containers missing events_gap slowed 0123456789ab 2026-11-23T21:05:00Z";
     select(WORDS.split_whitespace().collect::<Vec<_>>()).prop_map(str::to_owned)
 }
 
@@ -186,7 +195,7 @@ pub(crate) fn words() -> impl Strategy<Value = String> {
 }
 
 /// A number, the ends of its range often.
-fn number() -> impl Strategy<Value = u64> {
+pub(crate) fn number() -> impl Strategy<Value = u64> {
     let edge = select(vec![
         0,
         1,
@@ -239,7 +248,7 @@ fn call_id() -> impl Strategy<Value = CallId> {
     text.prop_map(|text| CallId::new(text).unwrap())
 }
 
-fn container_id() -> impl Strategy<Value = ContainerId> {
+pub(crate) fn container_id() -> impl Strategy<Value = ContainerId> {
     let length = prop_oneof![
         Just(limits::SHORT_ID_LEN),
         limits::SHORT_ID_LEN..limits::FULL_ID_LEN,
@@ -417,6 +426,6 @@ fn mount() -> impl Strategy<Value = Mount> {
     })
 }
 
-fn text<const MAX: usize>(words: Option<&String>) -> Option<Text<MAX>> {
+pub(crate) fn text<const MAX: usize>(words: Option<&String>) -> Option<Text<MAX>> {
     words.and_then(|words| Text::cut_if_any(words))
 }
