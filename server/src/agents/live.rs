@@ -1,8 +1,10 @@
 //! One live session: carries what [`Session`] wants to the socket, the board and those who wait, and tells it what happens.
 
+mod spool;
 mod told;
 
 use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender, TrySendError};
@@ -70,6 +72,8 @@ struct Talk<'a> {
     unreadable: u32,
     /// What its stats frames add up to, in a session that agreed to the extension.
     ticks: Option<Ticks>,
+    /// A batch of its spool is being kept.
+    is_spooling: Arc<AtomicBool>,
     /// How many ticks it may tell.
     tick_allowance: Allowance,
     /// The hash of the permanent token, until the agent is known to have that.
@@ -124,6 +128,7 @@ pub async fn run<S>(
             outgoing,
             unreadable: 0,
             ticks: is_extended.then(Ticks::default),
+            is_spooling: Arc::default(),
             tick_allowance: Allowance::new(now),
             unanswered: agent.unanswered.map(|_| agent.token_hash),
         };

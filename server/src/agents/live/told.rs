@@ -2,7 +2,7 @@
 
 use async_channel::Sender;
 use pilotfish_protocol::extension::{Coverage, Span};
-use pilotfish_protocol::{ContainerStats, HostStats, ShortId, Subject, frame};
+use pilotfish_protocol::{ContainerStats, HostStats, ShortId, Subject, frame, spool};
 
 use super::Talk;
 use crate::agents::roster::Outcome;
@@ -98,9 +98,10 @@ impl Talk<'_> {
 
     /// Takes a binary message of a session that agreed to the extension.
     pub(super) fn binary(&mut self, bytes: &[u8]) -> Option<Input<Sender<Outcome>>> {
-        let ticks = self.ticks.as_mut()?;
+        self.ticks.as_ref()?;
         match bytes.first() {
             Some(&frame::KIND) => {
+                let ticks = self.ticks.as_mut()?;
                 let now_unix_ms = clock::unix_ms();
                 let taken = ticks.take(bytes, now_unix_ms);
                 match taken {
@@ -111,6 +112,10 @@ impl Talk<'_> {
                 Some(Input::Frame {
                     is_usable: taken.is_ok(),
                 })
+            }
+            Some(&spool::KIND) => {
+                self.spooled(bytes);
+                None
             }
             // Of a later version.
             Some(_) | None => None,
