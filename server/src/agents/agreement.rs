@@ -37,7 +37,7 @@ pub fn extension(
         silence_ms: millis(rhythm.silence),
         containers: app.board.held(host),
         spooled: Vec::new(),
-        last_tick: None,
+        last_tick: app.board.look(|fleet| fleet.find(host)?.told.last_tick),
         last_event_ns: None,
     })
 }

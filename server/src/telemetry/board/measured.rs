@@ -80,7 +80,7 @@ impl Board {
     ) -> bool {
         let mut state = self.lock();
         let state = &mut *state;
-        if !state.fleet.measure(id, session, measured) {
+        if !state.fleet.measure(id, session, tick.at_agent_ms, measured) {
             return false;
         }
         // Written once for those who look at this host, and once for all others.

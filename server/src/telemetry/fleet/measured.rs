@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use pilotfish_protocol::extension::{Cadence, CollectorReport, Span, Spending};
+use pilotfish_protocol::extension::{Cadence, CollectorReport, LastTick, Span, Spending};
 use pilotfish_protocol::{ContainerStats, HostId, HostStats, Percent, ShortId};
 
 use super::{Fleet, SessionId};
@@ -26,6 +26,8 @@ pub struct Told {
     pub spending: Option<Box<Spending>>,
     /// Times of which nobody knows what happened to containers, by the server's clock.
     pub gaps: Vec<Span>,
+    /// The last tick that was taken live; it outlasts the session, so that the next one's spool begins after it.
+    pub last_tick: Option<LastTick>,
 }
 
 impl Told {
@@ -90,11 +92,17 @@ impl Fleet {
         &mut self,
         id: &HostId,
         session: SessionId,
+        at_agent_ms: u64,
         measured: &mut Measured<'_>,
     ) -> bool {
         let Some(host) = self.live(id, session) else {
             return false;
         };
+        let collector = host.told.collector.as_ref();
+        if let Some(run) = collector.and_then(|collector| collector.run) {
+            let at_ms = at_agent_ms;
+            host.told.last_tick = Some(LastTick { run, at_ms });
+        }
         if let Some(sample) = &measured.host {
             host.sample = Some(Box::new(sample.clone()));
         }
