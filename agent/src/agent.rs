@@ -4,24 +4,33 @@
 //! [`Agent::handle`] and carries out what [`Agent::poll_action`] gives back.
 
 mod calls;
+mod coverage;
+mod exchange;
 mod session;
+mod spending;
+mod spooling;
+mod stats;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
-use pilotfish_protocol::{
-    AgentMessage, Answer, ContainerEvent, ContainerId, ContainerStats, EngineId, EngineState,
-    HostStats, Text, Timestamp, Token,
-};
+use pilotfish_protocol::extension::{CollectorReport, ListHash};
+use pilotfish_protocol::{ContainerId, EngineId, EngineState, Text};
 
 use crate::command::Call;
 use crate::command::desk::Desk;
 use crate::logging::rate_gate::RateGate;
+use crate::spool::Spool;
 use crate::store::Enrolment;
+use crate::uplink::budget::Budget;
 use crate::uplink::credentials::Credentials;
 use crate::uplink::machine::Uplink;
-use crate::uplink::outbox::Outbox;
+use crate::uplink::outbox::{Lane, Outbox};
 use crate::uplink::signals::Input;
+use coverage::Missed;
+pub use exchange::{Action, ConnectionNumber, Event, Keeping, Message, Now};
+use spending::Told;
+use stats::Stats;
 
 /// How long an enrolled agent waits for its Engine before it dials, so that the registration tells what the Engine says.
 const ENGINE_WAIT: Duration = Duration::from_secs(2);
@@ -33,111 +42,6 @@ const ODD_PERIOD: Duration = Duration::from_secs(60);
 /// Log lines about events that were dropped, per [`LOST_PERIOD`]: a busy container over a slow link loses some with each message.
 const LOST_LINES: u32 = 1;
 const LOST_PERIOD: Duration = Duration::from_secs(60);
-
-/// Both clocks, read at the same time.
-#[derive(Clone, Copy, Debug)]
-pub struct Now {
-    /// The monotonic clock: what deadlines are made of.
-    pub at: Instant,
-    /// The wall clock: what messages carry.
-    pub wall: Timestamp,
-}
-
-/// Counts the connections to the server, so that what is left of an old one is recognised.
-pub type ConnectionNumber = u64;
-
-/// A cause of work.
-#[derive(Debug)]
-pub enum Event {
-    /// Something happened to connection `number` to the server.
-    Uplink {
-        /// Which connection.
-        number: ConnectionNumber,
-        /// What happened.
-        input: Input,
-    },
-    /// The network has taken the message handed to connection `number`.
-    Sent {
-        /// Which connection.
-        number: ConnectionNumber,
-    },
-    /// The enrolment that connection `number` brought is durable, or could not be made so and why.
-    Kept {
-        /// Which connection.
-        number: ConnectionNumber,
-        /// Why it is not durable.
-        outcome: Result<(), String>,
-    },
-    /// The Engine is up, and said what it is.
-    EngineUp {
-        /// Its id.
-        id: EngineId,
-        /// Its version.
-        version: String,
-    },
-    /// The Engine told which containers may be the agent's own, where what the agent sees by itself may point at another one.
-    OwnContainers(Vec<ContainerId>),
-    /// The Engine is down.
-    EngineDown {
-        /// Why, for a person.
-        why: String,
-    },
-    /// Something happened to a container.
-    Container(ContainerEvent),
-    /// A sample of the host was taken.
-    HostSample(HostStats),
-    /// A sample of a container was taken.
-    ContainerSample(ContainerStats),
-    /// A call is done.
-    CallDone {
-        /// The connection that asked.
-        number: ConnectionNumber,
-        /// What to answer.
-        answer: Answer,
-    },
-    /// The program is told to end.
-    Stop,
-    /// The deadline passed.
-    Timeout,
-}
-
-/// Something for the shell to do.
-#[derive(Debug)]
-pub enum Action {
-    /// Dial the server; what happens is told under `number`.
-    Dial {
-        /// Which connection it will be.
-        number: ConnectionNumber,
-    },
-    /// Send the `register` message with this token, for this Engine.
-    Register {
-        /// The token to present.
-        token: Token,
-        /// The Engine to register for.
-        engine_id: EngineId,
-    },
-    /// Hand a message to the network; [`Event::Sent`] follows.
-    Send(String),
-    /// Send a WebSocket ping.
-    Ping,
-    /// Close the connection with this code, and forget it.
-    Hangup(u16),
-    /// Forget the connection, whatever it is doing.
-    Drop,
-    /// Make the enrolment durable; [`Event::Kept`] follows.
-    Keep {
-        /// The connection that brought it.
-        number: ConnectionNumber,
-        /// What to keep.
-        enrolment: Enrolment,
-    },
-    /// Carry a call out; [`Event::CallDone`] follows.
-    Run(Call),
-    /// Take samples of host and containers, or stop doing so.
-    Sample(bool),
-    /// End the program.
-    Exit,
-}
 
 /// What the agent knows of its Engine.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -166,6 +70,18 @@ pub struct Agent {
     lost_events: RateGate,
     desk: Desk<Call>,
     outbox: Outbox,
+    stats: Stats,
+    /// The containers that are known, as soon as they were listed.
+    list: Option<ListHash>,
+    collector: Option<CollectorReport>,
+    missed: Missed,
+    spool: Spool,
+    /// The last session took a spool, so events need not wait in the outbox without one.
+    is_spool_known: bool,
+    budget: Budget,
+    told: Told,
+    /// When the last event was handled.
+    handled: Now,
     number: ConnectionNumber,
     /// When an enrolled agent dials although the Engine has not been heard: the server can be told even that it is down.
     dial_by: Option<Instant>,
@@ -186,6 +102,7 @@ impl Agent {
         credentials: Credentials,
         enrolment: Option<Enrolment>,
         own_container: Option<ContainerId>,
+        keeping: Keeping,
         now: Now,
     ) -> Self {
         let engine_id = enrolment
@@ -204,6 +121,15 @@ impl Agent {
             lost_events: RateGate::new(LOST_LINES, LOST_PERIOD),
             desk: Desk::default(),
             outbox: Outbox::default(),
+            stats: Stats::new(),
+            list: None,
+            collector: None,
+            missed: Missed::default(),
+            spool: keeping.spool,
+            is_spool_known: false,
+            budget: keeping.budget,
+            told: Told::default(),
+            handled: now,
             number: 0,
             is_sending: false,
             unkept: None,
@@ -223,13 +149,15 @@ impl Agent {
 
     /// Takes note of an event.
     pub fn handle(&mut self, event: Event, now: Now) {
+        self.handled = now;
         match event {
             Event::Uplink { number, input } => {
                 if number == self.number {
                     self.drive_uplink(input, now);
                 }
             }
-            Event::Sent { number } => {
+            Event::Sent { number, traffic } => {
+                self.budget.on_socket(traffic);
                 if number == self.number {
                     self.is_sending = false;
                 }
@@ -243,25 +171,14 @@ impl Agent {
             Event::EngineUp { id, version } => self.engine_up(id, version, now),
             Event::EngineDown { why } => self.engine_down(why, now),
             Event::OwnContainers(own) => self.own_containers = own,
-            Event::Container(event) => {
-                self.outbox
-                    .push_event(AgentMessage::ContainerEvent(event).encode(now.wall));
-            }
-            Event::HostSample(stats) => {
-                if self.uplink.is_open() {
-                    self.outbox
-                        .push_stats("", AgentMessage::HostStats(stats).encode(now.wall));
-                }
-            }
-            Event::ContainerSample(stats) => {
-                if self.uplink.is_open() {
-                    let id = stats.container_id.clone();
-                    self.outbox.push_stats(
-                        id.as_str(),
-                        AgentMessage::ContainerStats(stats).encode(now.wall),
-                    );
-                }
-            }
+            Event::Container(event) => self.tell_event(event, now),
+            Event::EventsMissing(gap) => self.events_missing(gap),
+            Event::Recalled { events, gap } => self.recalled(events, gap, now),
+            Event::Tick(tick) => self.ticked(tick, now),
+            Event::Collector(report) => self.measured_so(report),
+            Event::Listed { hash, change } => self.listed(hash, change),
+            Event::SpoolRead(rows) => self.spool_read(rows),
+            Event::SpoolKept { is_done } => self.spool.committed(is_done),
             Event::CallDone { number, answer } => self.call_done(number, &answer, now),
             Event::Stop => self.drive_uplink(Input::Stop, now),
             Event::Timeout => self.timeout(now),
@@ -277,10 +194,19 @@ impl Agent {
     /// When [`Event::Timeout`] is due.
     #[must_use]
     pub fn deadline(&self) -> Option<Instant> {
-        [self.uplink.deadline(), self.keep_again_at, self.dial_by]
-            .into_iter()
-            .flatten()
-            .min()
+        let deadlines = [
+            self.uplink.deadline(),
+            self.keep_again_at,
+            self.dial_by,
+            self.spool_deadline(),
+        ];
+        deadlines.into_iter().flatten().min()
+    }
+
+    /// How often host and containers are to be measured, until an [`Action::Measure`] says otherwise.
+    #[must_use]
+    pub fn measures_every(&self) -> Duration {
+        self.stats.every()
     }
 
     fn timeout(&mut self, now: Now) {
@@ -293,6 +219,7 @@ impl Agent {
         if self.dial_by.is_some_and(|at| now.at >= at) {
             self.enable(now);
         }
+        self.commit_spool(now);
         self.drive_uplink(Input::Timeout, now);
     }
 
@@ -342,11 +269,11 @@ impl Agent {
     }
 
     /// How the Engine is, for a heartbeat.
-    fn engine_state(&self) -> Option<EngineState> {
+    fn engine_state(&self, has_detail: bool) -> Option<EngineState> {
         match &self.engine {
             Engine::Unknown => None,
             Engine::Up { version } => Some(EngineState::Up {
-                version: Text::cut_if_any(version),
+                version: Text::cut_if_any(version).filter(|_| has_detail),
             }),
             Engine::Down { why } => Some(EngineState::Down {
                 why: Text::cut(why),
@@ -363,10 +290,21 @@ impl Agent {
             let lost_events = self.outbox.take_lost_events();
             log::warn!("{lost_events} events were dropped while the link was down or slow");
         }
-        if let Some(message) = self.outbox.pop() {
+        if let Some((lane, message)) = self.next_message(now) {
+            self.budget.spent(lane, message.len());
             self.is_sending = true;
-            self.actions.push_back(Action::Send(message.1));
+            self.actions.push_back(Action::Send(message));
         }
+    }
+
+    fn next_message(&mut self, now: Now) -> Option<(Lane, Message)> {
+        if let Some((lane, text)) = self.outbox.pop() {
+            return Some((lane, Message::Text(text)));
+        }
+        if let Some(frame) = self.stats.next_frame() {
+            return Some((Lane::Stats, Message::Binary(frame)));
+        }
+        Some((Lane::Spool, self.next_batch(now)?))
     }
 }
 

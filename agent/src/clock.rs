@@ -18,6 +18,40 @@ pub fn unix_ms() -> i64 {
     }
 }
 
+/// The clock of one run of the program: the wall clock at its start, and the monotonic clock from there. It never goes back, whatever
+/// happens to the wall clock.
+#[derive(Clone, Copy, Debug)]
+pub struct RunClock {
+    started_at: Instant,
+    started_unix_ms: i64,
+}
+
+impl RunClock {
+    /// Begins now.
+    #[must_use]
+    pub fn start() -> Self {
+        Self {
+            started_at: now(),
+            started_unix_ms: unix_ms(),
+        }
+    }
+
+    /// The wall clock at the start, in Unix ms.
+    #[must_use]
+    pub fn started_unix_ms(&self) -> i64 {
+        self.started_unix_ms
+    }
+
+    /// This clock at `at`, in Unix ms; a wall clock before 1970 counts as 1970.
+    #[must_use]
+    pub fn ms(&self, at: Instant) -> u64 {
+        let passed = at.saturating_duration_since(self.started_at).as_millis();
+        let passed = u64::try_from(passed).unwrap_or(u64::MAX);
+        let started = u64::try_from(self.started_unix_ms).unwrap_or_default();
+        started.saturating_add(passed)
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -99,6 +99,7 @@ fn set_up(config: Config) -> Result<Setup, ExitCode> {
     let known = Known {
         agent_name: config.agent_name.clone(),
         is_forced: config.force_unique_registration,
+        is_metered: config.metered,
         proto_version: config.proto_version.clone(),
         os_name: surroundings::os_host_name(),
         addresses,

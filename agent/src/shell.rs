@@ -1,42 +1,57 @@
 //! The agent's loop and its tasks: events in, actions carried out. Everything that is decided is decided in [`Agent`].
 
+mod disk;
 mod link;
+mod measure;
 mod observe;
 
 use std::cell::RefCell;
 use std::io;
 use std::rc::Rc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use async_channel::{Receiver, Sender};
 use async_io::Timer;
 use async_signal::{Signal, Signals};
 use futures_lite::FutureExt as _;
+use pilotfish_protocol::extension::RunId;
 use pilotfish_protocol::{AgentMessage, EngineId, Timestamp};
-use smol::lock::Mutex;
-use smol::{LocalExecutor, Task};
+use smol::LocalExecutor;
 
-use crate::agent::{Action, Agent, ConnectionNumber, Event, Now};
+use crate::agent::{Action, Agent, Event, Keeping, Message, Now};
 use crate::chain::Chain;
-use crate::clock;
+use crate::clock::{self, RunClock};
 use crate::command::{self, Call};
 use crate::config::Config;
+use crate::engine::events::recall::Recalled;
 use crate::engine::{Endpoint, Engine};
 use crate::identity::addresses::interfaces::read_host_addresses;
 use crate::identity::container_id::OwnContainer;
 use crate::identity::registration::{self, Known};
-use crate::sample::host_files::HostFiles;
-use crate::sample::sampler::Sampler;
-use crate::store::{Enrolment, Store, StoreError};
+use crate::roll;
+use crate::sample::containers::Sampler;
+use crate::sample::host_sampler::{HostRoots, HostSampler};
+use crate::sample::roots::Roots;
+use crate::spool::{Spool, Stored};
+use crate::store::{Enrolment, Store};
 use crate::uplink::backoff::Backoff;
+use crate::uplink::budget::Budget;
 use crate::uplink::credentials::Credentials;
 use crate::uplink::dial::Dialer;
 use crate::uplink::machine::Uplink;
+use crate::uplink::meter::Meter;
 use crate::uplink::socket::Outgoing;
+use disk::Disk;
 use link::Link;
+use measure::Instruments;
+use observe::Audience;
 
 /// Events that wait for the loop; a task that has more to tell waits with it.
 const EVENTS: usize = 64;
+/// Paces that wait to be taken by the task that measures; it takes them at once.
+const PACES: usize = 4;
+/// What happened to containers and waits to be looked into.
+const CHANGES: usize = 64;
 
 /// Everything the loop starts with.
 #[derive(Debug)]
@@ -62,14 +77,16 @@ struct Shell<'a> {
     dialer: Rc<Dialer>,
     engine: Engine,
     known: Rc<RefCell<Known>>,
-    /// Locked while it is at work, so that a second write waits for the first; left out when it failed, to be opened anew.
-    store: Rc<Mutex<Option<Store>>>,
-    config: Config,
+    store: Rc<Disk>,
     link: Option<Link>,
-    sampler: Sampler,
-    /// The task that takes samples, while they are wanted.
-    samplers: Option<Task<()>>,
+    /// Says how often to measure.
+    pace: Sender<Duration>,
+    /// Keeps the roll of containers.
+    roll: Sender<roll::Input>,
     is_in_container: bool,
+    clock: RunClock,
+    /// Counts what goes to the server and comes from it.
+    meter: Rc<Meter>,
 }
 
 /// Runs the agent until a signal ends it.
@@ -101,11 +118,16 @@ async fn drive(
         known,
         endpoint,
     } = setup;
+    let clock = RunClock::start();
+    let run = RunId(fastrand::u64(..));
+    let meter = Rc::new(Meter::default());
     let engine = Engine::new(endpoint);
     let known = Rc::new(RefCell::new(known));
 
-    let sampler = Sampler::new();
+    let containers = Sampler::new(engine.clone(), Roots::find());
     let is_in_container = own_container.is_some();
+    let host = HostSampler::new(HostRoots::find(is_in_container));
+    let host = Rc::new(RefCell::new(host));
     let ambiguous_own = own_container
         .as_ref()
         .filter(|own| own.evidence.is_ambiguous())
@@ -117,36 +139,63 @@ async fn drive(
         credentials(&config, enrolment.as_ref()),
         enrolment,
         own_container.map(|own| own.id),
-        now(),
+        keeping(&config, &store, run, now(clock)),
+        now(clock),
     );
     if is_engine_optional {
-        agent = agent.without_engine(EngineId::stand_in(fastrand::u64(..)), now());
+        agent = agent.without_engine(EngineId::stand_in(fastrand::u64(..)), now(clock));
     }
+    let (pace, paces) = async_channel::bounded(PACES);
+    let (roll, changes) = async_channel::bounded(CHANGES);
     let mut shell = Shell {
         executor: Rc::clone(&executor),
         events: sender.clone(),
         dialer: Rc::new(Dialer {
             server: config.server.clone(),
             ca_file: config.ca_file.clone(),
-            meter: Rc::default(),
+            meter: Rc::clone(&meter),
         }),
+        meter,
         engine: engine.clone(),
         known: Rc::clone(&known),
-        store: Rc::new(Mutex::new(Some(store))),
-        config,
+        store: Rc::new(Disk::new(config.data_path, store)),
         link: None,
-        sampler: sampler.clone(),
-        samplers: None,
+        pace,
+        roll: roll.clone(),
         is_in_container,
+        clock,
+    };
+    let instruments = Instruments {
+        run,
+        clock,
+        containers: containers.clone(),
+        host: Rc::clone(&host),
+    };
+    let audience = Audience {
+        known,
+        containers: containers.clone(),
+        host,
+        roll,
+        events: sender.clone(),
     };
     executor
-        .spawn(observe::engine(
-            engine,
-            sampler,
-            known,
-            ambiguous_own,
+        .spawn(observe::roll(
+            engine.clone(),
+            changes,
+            containers,
             sender.clone(),
         ))
+        .detach();
+    executor
+        .spawn(measure::measure(
+            instruments,
+            agent.measures_every(),
+            paces,
+            sender.clone(),
+        ))
+        .detach();
+    executor
+        .spawn(observe::engine(engine, ambiguous_own, audience))
         .detach();
     executor.spawn(observe::signals(signals, sender)).detach();
 
@@ -158,7 +207,7 @@ async fn drive(
             shell.carry_out(action);
         }
         let event = next_event(&events, agent.deadline()).await;
-        agent.handle(event, now());
+        agent.handle(event, now(clock));
     }
 }
 
@@ -187,6 +236,7 @@ impl Shell<'_> {
                     &self.executor,
                     Rc::clone(&self.dialer),
                     number,
+                    Rc::clone(&self.meter),
                     self.events.clone(),
                 ));
             }
@@ -194,9 +244,10 @@ impl Shell<'_> {
                 self.look_at_addresses();
                 let register = registration::register(token, engine_id, &self.known.borrow());
                 let message = AgentMessage::Register(Box::new(register));
-                self.write(Outgoing::Text(message.encode(now().wall)));
+                self.write(Outgoing::Text(message.encode(now(self.clock).wall)));
             }
-            Action::Send(text) => self.write(Outgoing::Text(text)),
+            Action::Send(Message::Text(text)) => self.write(Outgoing::Text(text)),
+            Action::Send(Message::Binary(bytes)) => self.write(Outgoing::Binary(bytes)),
             Action::Ping => self.write(Outgoing::Ping),
             Action::Hangup(code) => self.write(Outgoing::Close(code)),
             Action::Drop => {
@@ -206,7 +257,11 @@ impl Shell<'_> {
             }
             Action::Keep { number, enrolment } => self.keep(number, enrolment),
             Action::Run(call) => self.run(call),
-            Action::Sample(is_wanted) => self.samplers = is_wanted.then(|| self.sample()),
+            Action::Measure(every) => self.measure_every(every),
+            Action::ListAll => self.list_all(),
+            Action::Recall { since_ns } => self.recall(since_ns),
+            Action::ReadSpool(keys) => self.read_spool(keys),
+            Action::KeepSpool(commit) => self.keep_spool(commit),
             // The loop ends before.
             Action::Exit => {}
         }
@@ -220,15 +275,42 @@ impl Shell<'_> {
         }
     }
 
-    fn sample(&self) -> Task<()> {
-        let files = HostFiles::find(self.is_in_container);
-        let samples = observe::samples(
-            self.engine.clone(),
-            self.sampler.clone(),
-            files,
-            self.events.clone(),
-        );
-        self.executor.spawn(samples)
+    fn recall(&self, since_ns: u64) {
+        let (engine, events) = (self.engine.clone(), self.events.clone());
+        let since_nano = i64::try_from(since_ns).unwrap_or(i64::MAX);
+        let until_nano = self.clock.started_unix_ms().saturating_mul(1_000_000);
+        let work = async move {
+            let recalled = match engine.recall(since_nano, until_nano).await {
+                Ok(recalled) => recalled,
+                Err(error) => {
+                    log::debug!("nothing recalled: {}", error.reason());
+                    Recalled::nothing(since_nano, until_nano)
+                }
+            };
+            let Recalled {
+                events: happened,
+                gap,
+            } = recalled;
+            let recalled = Event::Recalled {
+                events: happened,
+                gap,
+            };
+            observe::tell(&events, recalled).await;
+        };
+        self.executor.spawn(work).detach();
+    }
+
+    fn list_all(&self) {
+        // Full: it is about to look at what happened, and the server asks again when its hash still differs.
+        if self.roll.try_send(roll::Input::Restate).is_err() {
+            log::debug!("the roll of containers has much to do");
+        }
+    }
+
+    fn measure_every(&self, every: Duration) {
+        if self.pace.force_send(every).is_err() {
+            log::error!("nobody measures any more");
+        }
     }
 
     fn write(&self, outgoing: Outgoing) {
@@ -243,29 +325,6 @@ impl Shell<'_> {
             let Call { number, id, work } = call;
             let answer = command::carry_out(&engine, id, work).await;
             observe::tell(&events, Event::CallDone { number, answer }).await;
-        };
-        self.executor.spawn(work).detach();
-    }
-
-    fn keep(&self, number: ConnectionNumber, enrolment: Enrolment) {
-        let (store, events) = (Rc::clone(&self.store), self.events.clone());
-        let directory = self.config.data_path.clone();
-        let work = async move {
-            let mut store = store.lock().await;
-            let open = store.take();
-            let kept = blocking::unblock(move || {
-                let open = open.map_or_else(|| Store::open(&directory), Ok)?;
-                open.keep_enrolment(&enrolment)?;
-                Ok::<_, StoreError>(open)
-            });
-            let outcome = match kept.await {
-                Ok(open) => {
-                    *store = Some(open);
-                    Ok(())
-                }
-                Err(error) => Err(Chain(&error).to_string()),
-            };
-            observe::tell(&events, Event::Kept { number, outcome }).await;
         };
         self.executor.spawn(work).detach();
     }
@@ -289,9 +348,23 @@ fn credentials(config: &Config, enrolment: Option<&Enrolment>) -> Credentials {
     )
 }
 
-fn now() -> Now {
+/// What earlier runs spooled, and what today may cost.
+fn keeping(config: &Config, store: &Store, run: RunId, now: Now) -> Keeping {
+    let stored = store.load_spool().unwrap_or_else(|error| {
+        log::error!("what was spooled is lost: {}", Chain(&error));
+        Stored::default()
+    });
+    Keeping {
+        spool: Spool::new(run, stored, now.run_ms),
+        budget: Budget::new(config.bytes_per_day, config.stats_interval_min, now.at),
+    }
+}
+
+fn now(clock: RunClock) -> Now {
+    let at = clock::now();
     Now {
-        at: clock::now(),
+        at,
         wall: Timestamp::from_unix_ms(clock::unix_ms()),
+        run_ms: clock.ms(at),
     }
 }

@@ -7,7 +7,6 @@
 )]
 
 mod budget;
-mod codec;
 mod footprint;
 mod sampler;
 
@@ -26,7 +25,6 @@ const SUBJECTS: &[Subject] = &[
     ("compare", footprint::compare),
     ("growth", footprint::growth),
     ("sampler", sampler::run),
-    ("codec", codec::run),
 ];
 
 fn main() -> ExitCode {

@@ -7,10 +7,11 @@ use std::rc::Rc;
 use anyhow::{Context as _, Result, ensure};
 use lexopt::{Arg, Parser, ValueExt as _};
 use pilotfish_agent::engine::{Endpoint, Engine};
+use pilotfish_agent::roll::RunningContainer;
 use pilotfish_agent::sample::cgroup::budget;
 use pilotfish_agent::sample::cgroup::files::{ContainerFiles, Reader};
 use pilotfish_agent::sample::cgroup::place::Finder;
-use pilotfish_agent::sample::containers::{RunningContainer, Sampler};
+use pilotfish_agent::sample::containers::Sampler;
 use pilotfish_agent::sample::host_sampler::{HostRoots, HostSampler};
 use pilotfish_agent::sample::roots::Roots;
 use pilotfish_lab::Sample;
@@ -196,7 +197,7 @@ fn measure(passes: u64, mut pass: impl FnMut() -> Result<()>) -> Result<Cost> {
 }
 
 /// CPU time of this thread.
-pub(crate) fn cpu_ns() -> u64 {
+fn cpu_ns() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     u64::try_from(time.tv_sec * 1_000_000_000 + time.tv_nsec).unwrap_or_default()
 }

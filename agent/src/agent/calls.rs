@@ -35,9 +35,7 @@ impl Agent {
                 };
                 self.answer_failed(form, id, Failure::new(&why, Some(kind)), now);
             }
-            Ok(ServerMessage::Extra(_)) => {
-                self.note_odd_message("not agreed to in this session", now);
-            }
+            Ok(ServerMessage::Extra(extra)) => self.take_extra(extra, now),
             // There is nobody to answer.
             Ok(ServerMessage::Unknown { kind }) => {
                 self.note_odd_message(
@@ -49,7 +47,7 @@ impl Agent {
         }
     }
 
-    fn note_odd_message(&mut self, what: &str, now: Now) {
+    pub(super) fn note_odd_message(&mut self, what: &str, now: Now) {
         if let Some(allowed) = self.odd_messages.allow(now.at) {
             log::info!(
                 "message of the server not taken: {what} ({} more before)",

@@ -33,14 +33,15 @@ impl Agent {
             Output::Keep(success) => self.keep(success, now),
             Output::Opened => self.opened(now),
             Output::Deliver(text) => self.deliver(&text, now),
-            Output::Heartbeat => self.beat(now),
+            // A server that agreed to the extension heard the version when it was news.
+            Output::Heartbeat => self.beat(!self.stats.is_extended(), now),
             Output::Ping => self.actions.push_back(Action::Ping),
             Output::Refused { refusal, error } => self.refused(refusal, &error, now),
             Output::Lost {
                 why,
                 was_open,
                 redial_after,
-            } => self.lost(&why, was_open, redial_after),
+            } => self.lost(&why, was_open, redial_after, now),
             Output::Hangup { code } => self.actions.push_back(Action::Hangup(code)),
             Output::Ended => self.actions.push_back(Action::Exit),
         }
@@ -61,8 +62,9 @@ impl Agent {
             agent_id,
             host_id,
             permanent_token,
-            pilotfish: _,
+            pilotfish,
         } = success;
+        self.stats.agree(pilotfish);
         let presented = self.credentials.token().cloned();
         let known: Option<Token> = self
             .enrolment
@@ -127,11 +129,11 @@ impl Agent {
             }
             None => log::info!("registered"),
         }
-        self.beat(now);
-        self.actions.push_back(Action::Sample(true));
+        self.beat(true, now);
+        self.begin_stats(now);
     }
 
-    fn lost(&mut self, why: &str, was_open: bool, redial_after: Duration) {
+    fn lost(&mut self, why: &str, was_open: bool, redial_after: Duration, now: Now) {
         let redial_after =
             Duration::from_millis(u64::try_from(redial_after.as_millis()).unwrap_or(u64::MAX));
         if was_open {
@@ -145,7 +147,7 @@ impl Agent {
         self.desk.drop_waiting();
         self.outbox.session_ended();
         self.actions.push_back(Action::Drop);
-        self.actions.push_back(Action::Sample(false));
+        self.end_stats(now);
     }
 
     fn refused(&mut self, refusal: Refusal, error: &str, now: Now) {
@@ -158,11 +160,11 @@ impl Agent {
         }
     }
 
-    /// Puts a heartbeat in front of everything that waits.
-    pub(super) fn beat(&mut self, now: Now) {
+    /// Puts a heartbeat in front of everything that waits; with the Engine's version when it `has_detail`.
+    pub(super) fn beat(&mut self, has_detail: bool, now: Now) {
         let heartbeat = Heartbeat {
-            engine: self.engine_state(),
-            containers: None,
+            engine: self.engine_state(has_detail),
+            containers: self.list.filter(|_| self.stats.is_extended()),
         };
         self.outbox
             .put_heartbeat(AgentMessage::Heartbeat(heartbeat).encode(now.wall));
@@ -171,7 +173,7 @@ impl Agent {
     /// Tells the server how the Engine is, now instead of with the next heartbeat.
     pub(super) fn tell_engine(&mut self, now: Now) {
         if self.uplink.is_open() {
-            self.beat(now);
+            self.beat(true, now);
         }
     }
 

@@ -5,7 +5,13 @@ use std::time::Duration;
 use pilotfish_protocol::{CallId, OperationDone};
 
 use super::*;
+use crate::sample::tick::Tick;
+use crate::spool::Stored;
 use crate::uplink::backoff::Backoff;
+use crate::uplink::budget::Traffic;
+use pilotfish_protocol::extension::RunId;
+use pilotfish_protocol::extension::from_agent::Span;
+use pilotfish_protocol::{Answer, ContainerEvent, Timestamp, Token};
 
 const SUCCESS: &str =
     r#"{"type":"auth_success","agent_id":"a","host_id":"h","permanent_token":"perm"}"#;
@@ -26,6 +32,7 @@ impl Script {
         let now = Now {
             at: Instant::now(),
             wall: Timestamp::from_unix_ms(0),
+            run_ms: 1_000_000,
         };
         let backoff = Backoff::new(Duration::from_secs(1), Duration::from_secs(60), 42);
         let permanent = enrolment
@@ -35,7 +42,7 @@ impl Script {
         let uplink = Uplink::new(backoff, Duration::from_secs(60));
         let own = ContainerId::new(OWN).unwrap();
         Self {
-            agent: Agent::new(uplink, credentials, enrolment, Some(own), now),
+            agent: Agent::new(uplink, credentials, enrolment, Some(own), keeping(now), now),
             now,
         }
     }
@@ -67,7 +74,8 @@ impl Script {
 
     fn sent(&mut self) -> Vec<Action> {
         let number = self.agent.number;
-        self.say(Event::Sent { number })
+        let traffic = Traffic::default();
+        self.say(Event::Sent { number, traffic })
     }
 
     fn engine_up(&mut self, id: &str) -> Vec<Action> {
@@ -97,6 +105,13 @@ impl Script {
     }
 }
 
+fn keeping(now: Now) -> Keeping {
+    Keeping {
+        spool: Spool::new(RunId(1), Stored::default(), now.run_ms),
+        budget: Budget::new(None, Duration::from_secs(1), now.at),
+    }
+}
+
 fn engine_id(text: &str) -> EngineId {
     EngineId::new(text).unwrap()
 }
@@ -118,10 +133,22 @@ fn done(id: &str) -> Answer {
     }
 }
 
+/// A tick with nothing but the host's memory.
+fn host_tick() -> Tick {
+    let mut reading = pilotfish_protocol::Reading::EMPTY;
+    reading.set(pilotfish_protocol::HostMetric::MemoryKib, 1000);
+    reading.set(pilotfish_protocol::HostMetric::MemoryUsedKib, 500);
+    Tick {
+        at_ms: 1000,
+        host: vec![(pilotfish_protocol::Subject::Host, reading)],
+        containers: Vec::new(),
+    }
+}
+
 #[track_caller]
 fn text_sent(actions: &[Action]) -> &str {
     match actions {
-        [Action::Send(text)] => text,
+        [Action::Send(Message::Text(text))] => text,
         other => panic!("not one message: {other:?}"),
     }
 }
@@ -191,7 +218,7 @@ fn an_enrolled_agent_dials_although_the_engine_is_down_and_says_so() {
     assert!(matches!(&actions[..], [Action::Register { token, .. }] if token.expose() == "perm"));
     let actions = script.uplink(Input::Received(SUCCESS.into()));
     assert!(
-        matches!(&actions[..], [Action::Sample(true), Action::Send(text)] if text.contains(r#""engine":"down""#)),
+        matches!(&actions[..], [Action::Measure(_), Action::Send(Message::Text(text))] if text.contains(r#""engine":"down""#)),
         "{actions:?}"
     );
 }
@@ -221,7 +248,7 @@ fn an_enrolment_is_durable_before_anything_is_sent_and_written_only_when_it_is_n
     assert!(script.say(Event::Container(event("start"))).is_empty());
     let actions = script.kept(Ok(()));
     assert!(
-        matches!(&actions[..], [Action::Sample(true), Action::Send(_)]),
+        matches!(&actions[..], [Action::Measure(_), Action::Send(_)]),
         "{actions:?}"
     );
 
@@ -387,7 +414,7 @@ fn one_message_at_a_time_is_handed_to_the_network() {
 #[test]
 fn samples_without_a_session_are_dropped_and_events_are_kept() {
     let mut script = Script::new(None);
-    script.say(Event::HostSample(HostStats::default()));
+    script.say(Event::Tick(host_tick()));
     script.say(Event::Container(event("start")));
     script.engine_up("E");
     script.uplink(Input::Dialed);
@@ -510,7 +537,7 @@ fn an_answer_to_an_earlier_connection_is_dropped_and_its_waiting_calls_are_not_r
         why: "reset".into(),
     });
     assert!(
-        matches!(&actions[..], [Action::Drop, Action::Sample(false)]),
+        matches!(&actions[..], [Action::Drop, Action::Measure(_)]),
         "{actions:?}"
     );
     script.now.at = script.agent.deadline().unwrap();
@@ -555,7 +582,14 @@ fn what_is_left_of_an_earlier_connection_is_not_taken_for_the_new_one() {
             })
             .is_empty()
     );
-    assert!(script.say(Event::Sent { number: old }).is_empty());
+    assert!(
+        script
+            .say(Event::Sent {
+                number: old,
+                traffic: Traffic::default(),
+            })
+            .is_empty()
+    );
 }
 
 #[test]
@@ -580,3 +614,5 @@ fn event(action: &str) -> ContainerEvent {
         attributes: std::collections::BTreeMap::new(),
     }
 }
+
+mod extended;

@@ -1,5 +1,7 @@
 //! What the Engine tells about itself and its host.
 
+use std::path::PathBuf;
+
 use pilotfish_protocol::{EngineId, Timestamp};
 use serde::Deserialize;
 
@@ -35,6 +37,9 @@ pub struct EngineFacts {
     /// CPUs of the host.
     #[serde(rename = "NCPU", default)]
     pub cpus: i64,
+    /// Where the Engine keeps its data.
+    #[serde(default)]
+    pub docker_root_dir: PathBuf,
 }
 
 fn engine_id<'de, D: serde::Deserializer<'de>>(

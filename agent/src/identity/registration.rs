@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use pilotfish_protocol::extension::{CAPABILITY, METERED_CAPABILITY};
 use pilotfish_protocol::{
     Capabilities, CpuCount, EngineId, MemoryBytes, Register, Text, Timestamp, Token,
 };
@@ -16,6 +17,8 @@ pub struct Known {
     pub agent_name: Option<String>,
     /// `FORCE_UNIQUE_REGISTRATION`.
     pub is_forced: bool,
+    /// `METERED`.
+    pub is_metered: bool,
     /// `PROTO_VERSION`.
     pub proto_version: String,
     /// The system's host name.
@@ -44,7 +47,7 @@ pub fn register(token: Token, engine_id: EngineId, known: &Known) -> Register {
         env!("CARGO_PKG_VERSION"),
         &known.proto_version,
     );
-    register.capabilities = capabilities();
+    register.capabilities = capabilities(known.is_metered);
     register.hostname = Some(name.name);
     register.hostname_source = Some(name.source);
     register.force_unique_registration = known.is_forced;
@@ -64,9 +67,11 @@ pub fn register(token: Token, engine_id: EngineId, known: &Known) -> Register {
     register.with_addresses(known.addresses.iter().copied().map(IpAddr::V4))
 }
 
-/// What this release can do, under the base dialect's names, and one of our own: heartbeats that tell how the Engine is.
-fn capabilities() -> Capabilities {
-    Capabilities::new([
+/// What this release can do, under the base dialect's names, and our own: heartbeats that tell how the Engine is, the extension, and that
+/// the line is dear.
+fn capabilities(is_metered: bool) -> Capabilities {
+    let metered = (METERED_CAPABILITY, true);
+    let always = [
         ("container_operations", true),
         ("event_streaming", true),
         ("stats_collection", true),
@@ -76,7 +81,9 @@ fn capabilities() -> Capabilities {
         ("compose_deployments", false),
         ("multi_env_files", false),
         ("pilotfish_heartbeat", true),
-    ])
+        (CAPABILITY, true),
+    ];
+    Capabilities::new(always.into_iter().chain(is_metered.then_some(metered)))
 }
 
 /// Go's name of an architecture, which is what a DockMon backend knows.

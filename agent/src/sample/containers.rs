@@ -23,6 +23,7 @@ use super::tick::ContainerSample;
 use crate::clock;
 use crate::engine::Engine;
 use crate::engine::process::ContainerProcess;
+use crate::roll::RunningContainer;
 use fallback::Asked;
 pub use report::ContainerCollector;
 use report::Reported;
@@ -41,15 +42,6 @@ const FIND_AGAIN_AFTER: Duration = Duration::from_secs(10);
 pub struct Sampler {
     engine: Engine,
     shared: Rc<RefCell<Shared>>,
-}
-
-/// A container that runs, as a list tells.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RunningContainer {
-    /// Its full id.
-    pub id: ContainerId,
-    /// Its name, without slash.
-    pub name: Rc<str>,
 }
 
 #[derive(Debug)]

@@ -13,6 +13,7 @@ use super::observe::tell;
 use crate::agent::{ConnectionNumber, Event};
 use crate::chain::Chain;
 use crate::uplink::dial::Dialer;
+use crate::uplink::meter::Meter;
 use crate::uplink::signals::Input;
 use crate::uplink::socket::{self, Outgoing, Told};
 
@@ -36,6 +37,7 @@ impl Link {
         executor: &LocalExecutor<'_>,
         dialer: Rc<Dialer>,
         number: ConnectionNumber,
+        meter: Rc<Meter>,
         events: Sender<Event>,
     ) -> Self {
         let (outgoing, to_write) = async_channel::bounded(OUTGOING);
@@ -50,7 +52,10 @@ impl Link {
                     let told = |told| {
                         let event = match told {
                             Told::Input(told) => input(told),
-                            Told::Sent => Event::Sent { number },
+                            Told::Sent => Event::Sent {
+                                number,
+                                traffic: meter.read(),
+                            },
                         };
                         let events = events.clone();
                         async move { tell(&events, event).await }

@@ -4,26 +4,23 @@ use std::cell::RefCell;
 use std::rc::Rc;
 use std::time::Duration;
 
-use async_channel::Sender;
+use async_channel::{Receiver, Sender};
 use async_io::Timer;
 use async_signal::Signals;
 use futures_lite::{FutureExt as _, StreamExt as _};
 use pilotfish_protocol::ContainerId;
 
 use crate::agent::Event;
-use crate::clock;
 use crate::engine::follow::{self, EngineNews};
 use crate::engine::{Endpoint, Engine, EngineError};
 use crate::identity::container_id::who_it_may_be;
 use crate::identity::registration::Known;
-use crate::sample::host::HostMeter;
-use crate::sample::host_files::HostFiles;
-use crate::sample::sampler::Sampler;
+use crate::roll;
+use crate::sample::containers::Sampler;
+use crate::sample::host_sampler::HostSampler;
 
 /// News of the Engine that wait while its facts are read.
 const NEWS: usize = 16;
-/// How often the host is sampled. A DockMon backend takes a host's own numbers only when they are younger than 10 s.
-const HOST_SAMPLE_EVERY: Duration = Duration::from_secs(5);
 /// How long to wait before the facts of an Engine that has just come up are asked again.
 const FACTS_AGAIN_AFTER: Duration = Duration::from_secs(2);
 
@@ -46,14 +43,24 @@ pub(super) async fn signals(mut signals: Signals, events: Sender<Event>) {
     }
 }
 
+/// Who is told what the Engine does.
+#[derive(Debug)]
+pub(super) struct Audience {
+    /// What the registration says of the Engine.
+    pub(super) known: Rc<RefCell<Known>>,
+    /// Measures containers.
+    pub(super) containers: Sampler,
+    /// Measures the host, and with it the file system of the Engine's data.
+    pub(super) host: Rc<RefCell<HostSampler>>,
+    /// Keeps the roll of containers.
+    pub(super) roll: Sender<roll::Input>,
+    /// The loop.
+    pub(super) events: Sender<Event>,
+}
+
 /// Follows the Engine: up, with what it says of itself, down, and what happens to containers.
-pub(super) async fn engine(
-    engine: Engine,
-    sampler: Sampler,
-    known: Rc<RefCell<Known>>,
-    ambiguous_own: Option<ContainerId>,
-    events: Sender<Event>,
-) {
+pub(super) async fn engine(engine: Engine, ambiguous_own: Option<ContainerId>, audience: Audience) {
+    let events = &audience.events;
     let (sender, news) = async_channel::bounded(NEWS);
     let pass_on = async {
         // The Engine came up and has not said yet what it is.
@@ -61,12 +68,12 @@ pub(super) async fn engine(
         let mut has_complained = false;
         loop {
             if is_unknown {
-                match learn(&engine, &known, &events).await {
+                match learn(&engine, &audience).await {
                     Ok(()) => {
                         (is_unknown, has_complained) = (false, false);
-                        refresh(&engine, &sampler).await;
+                        audience.tell_roll(roll::Input::EngineUp).await;
                         if let Some(found) = &ambiguous_own {
-                            settle_own(&engine, found, &events).await;
+                            settle_own(&engine, found, events).await;
                         }
                     }
                     // A proxy before the Engine may refuse this for good: without the answer nobody is told that the Engine is up.
@@ -95,20 +102,59 @@ pub(super) async fn engine(
                 Some(EngineNews::Up) => is_unknown = true,
                 Some(EngineNews::Down { why }) => {
                     (is_unknown, has_complained) = (false, false);
-                    sampler.keep_only(std::iter::empty());
-                    tell(&events, Event::EngineDown { why }).await;
+                    audience.containers.keep_only(&[]);
+                    audience.tell_roll(roll::Input::EngineDown).await;
+                    tell(events, Event::EngineDown { why }).await;
                 }
                 Some(EngineNews::Event(event)) => {
-                    sampler.note(&event);
-                    tell(&events, Event::Container(event)).await;
+                    audience.containers.note(&event);
+                    let for_roll = roll::Input::Event(event.clone());
+                    audience.tell_roll(for_roll).await;
+                    tell(events, Event::Container(event)).await;
                 }
-                Some(EngineNews::Rewired(_)) => {}
-                Some(EngineNews::Gap(_)) => refresh(&engine, &sampler).await,
+                Some(EngineNews::Rewired(id)) => {
+                    audience.tell_roll(roll::Input::Rewired(id)).await;
+                }
+                Some(EngineNews::Gap(gap)) => {
+                    audience.tell_roll(roll::Input::Gap).await;
+                    tell(events, Event::EventsMissing(gap)).await;
+                }
                 None => {}
             }
         }
     };
     follow::follow(&engine, &sender).or(pass_on).await;
+}
+
+impl Audience {
+    async fn tell_roll(&self, input: roll::Input) {
+        // The roll is kept as long as there is an Engine to follow.
+        drop(self.roll.send(input).await);
+    }
+}
+
+/// Keeps the roll of containers, and tells what is new in it to who measures them and to the loop.
+pub(super) async fn roll(
+    engine: Engine,
+    inputs: Receiver<roll::Input>,
+    containers: Sampler,
+    events: Sender<Event>,
+) {
+    let (sender, news) = async_channel::bounded(1);
+    let pass_on = async {
+        while let Ok(listed) = news.recv().await {
+            let roll::Listed {
+                hash,
+                change,
+                running,
+            } = listed;
+            if let Some(running) = running {
+                containers.keep_only(&running);
+            }
+            tell(&events, Event::Listed { hash, change }).await;
+        }
+    };
+    roll::run(&engine, inputs, sender).or(pass_on).await;
 }
 
 /// Asks the Engine which container the agent runs in, when what was `found` may be the one whose network it shares.
@@ -135,11 +181,7 @@ async fn settle_own(engine: &Engine, found: &ContainerId, events: &Sender<Event>
 }
 
 /// Asks the Engine what it is and tells the loop.
-async fn learn(
-    engine: &Engine,
-    known: &RefCell<Known>,
-    events: &Sender<Event>,
-) -> Result<(), EngineError> {
+async fn learn(engine: &Engine, audience: &Audience) -> Result<(), EngineError> {
     let facts = engine.facts().await?;
     let bridge_created_at = match engine.bridge_created_at().await {
         Ok(at) => at,
@@ -155,47 +197,14 @@ async fn learn(
         return Ok(());
     };
     let version = facts.server_version.clone();
+    let data_root = Some(facts.docker_root_dir.clone());
+    let data_root = data_root.filter(|path| path.is_absolute());
+    audience.host.borrow_mut().set_data_root(data_root);
     {
-        let mut known = known.borrow_mut();
+        let mut known = audience.known.borrow_mut();
         known.engine = Some(facts);
         known.bridge_created_at = bridge_created_at;
     }
-    tell(events, Event::EngineUp { id, version }).await;
+    tell(&audience.events, Event::EngineUp { id, version }).await;
     Ok(())
-}
-
-/// Takes samples of host and containers, for as long as it is polled.
-pub(super) async fn samples(
-    engine: Engine,
-    sampler: Sampler,
-    files: HostFiles,
-    events: Sender<Event>,
-) {
-    let (sender, taken) = async_channel::bounded(1);
-    let containers = async {
-        refresh(&engine, &sampler).await;
-        sampler.run(&engine, &sender).await;
-    };
-    let pass_on = async {
-        while let Ok(sample) = taken.recv().await {
-            tell(&events, Event::ContainerSample(sample)).await;
-        }
-    };
-    let host = async {
-        let mut meter = HostMeter::default();
-        loop {
-            let sample = meter.take(files.read(), clock::now());
-            tell(&events, Event::HostSample(sample)).await;
-            Timer::after(HOST_SAMPLE_EVERY).await;
-        }
-    };
-    containers.or(pass_on).or(host).await;
-}
-
-/// Tells the sampler which containers run; those it missed the start of as well.
-async fn refresh(engine: &Engine, sampler: &Sampler) {
-    match engine.running_containers().await {
-        Ok(running) => sampler.keep_only(running.iter()),
-        Err(error) => log::debug!("no list of containers to sample: {}", error.reason()),
-    }
 }

@@ -16,6 +16,7 @@ use async_tungstenite::tungstenite::protocol::WebSocketConfig;
 use async_tungstenite::tungstenite::{self, client::IntoClientRequest as _};
 use futures_lite::{AsyncRead, AsyncWrite, FutureExt as _};
 use pilotfish_protocol::limits;
+use rustix::net::sockopt::set_socket_send_buffer_size;
 use rustls::pki_types::ServerName;
 use smol::net::TcpStream;
 
@@ -198,6 +199,9 @@ impl Dialer {
                     if let Err(error) = stream.set_nodelay(true) {
                         log::debug!("cannot set TCP_NODELAY: {error}");
                     }
+                    if let Err(error) = set_socket_send_buffer_size(&stream, SEND_BUFFER) {
+                        log::debug!("cannot set SO_SNDBUF: {error}");
+                    }
                     return Ok(stream);
                 }
                 Err(error) => last_error = error,
@@ -232,6 +236,10 @@ fn wait_for_each(addresses: usize) -> Duration {
     let tried = u32::try_from(addresses.clamp(1, ADDRESSES)).unwrap_or(1);
     CONNECT_WAIT / tried
 }
+
+/// Bytes that the kernel may hold for a slow link (it doubles the number for its own needs). What it holds goes before an answer that
+/// somebody waits for, and is old when it arrives: left to itself the kernel takes megabytes.
+const SEND_BUFFER: usize = 16 * 1024;
 
 type TlsStream = futures_rustls::client::TlsStream<Metered>;
 

@@ -179,10 +179,11 @@ impl Outbox {
         };
     }
 
-    /// Takes the events that wait, oldest first: without a link they are kept elsewhere.
-    pub fn take_events(&mut self) -> impl Iterator<Item = String> {
+    /// Forgets the events that wait: they are kept elsewhere, too.
+    pub fn forget_events(&mut self) {
+        self.events = VecDeque::new();
         self.event_bytes = 0;
-        std::mem::take(&mut self.events).into_iter()
+        self.lost_events = 0;
     }
 
     /// Whether events were lost since [`Outbox::take_lost_events`] was asked.

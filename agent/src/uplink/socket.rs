@@ -33,6 +33,8 @@ const CLOSE_DEADLINE: Duration = Duration::from_millis(900);
 pub enum Outgoing {
     /// A message; [`Told::Sent`] follows when the network has taken it.
     Text(String),
+    /// A binary message; [`Told::Sent`] follows as well.
+    Binary(Vec<u8>),
     /// A ping.
     Ping,
     /// A close frame; nothing is written after it.
@@ -43,6 +45,7 @@ impl fmt::Debug for Outgoing {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Text(text) => write!(f, "Text({} bytes)", text.len()),
+            Self::Binary(bytes) => write!(f, "Binary({} bytes)", bytes.len()),
             Self::Ping => f.write_str("Ping"),
             Self::Close(code) => write!(f, "Close({code})"),
         }
@@ -225,8 +228,9 @@ async fn write<F>(
     F: Future<Output = ()>,
 {
     while let Ok(next) = outgoing.recv().await {
-        let (message, is_text) = match next {
+        let (message, is_told) = match next {
             Outgoing::Text(text) => (Message::text(text), true),
+            Outgoing::Binary(bytes) => (Message::binary(bytes), true),
             Outgoing::Ping => (Message::Ping(Bytes::new()), false),
             Outgoing::Close(code) => return close(sender, code).await,
         };
@@ -243,7 +247,7 @@ async fn write<F>(
             ))
         };
         match sent.or(stuck).await {
-            Ok(()) if is_text => tell(Told::Sent).await,
+            Ok(()) if is_told => tell(Told::Sent).await,
             Ok(()) => {}
             Err(why) => tell(Told::Input(Input::Broken { why })).await,
         }

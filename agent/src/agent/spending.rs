@@ -1,0 +1,70 @@
+//! Pure: how often is measured, within what the host allows, and what the line has cost so far.
+
+use std::time::{Duration, Instant};
+
+use pilotfish_protocol::AgentExtra;
+use pilotfish_protocol::extension::Cadence;
+
+use super::{Action, Agent, Now};
+use crate::uplink::outbox::Report;
+
+/// How often spending is told at rest.
+const TELL_AT_REST: Duration = Duration::from_secs(15 * 60);
+/// How often it is told while somebody looks.
+const TELL_WATCHED: Duration = Duration::from_secs(30);
+/// Stats more often than this are for somebody who looks.
+const WATCHED: Duration = Duration::from_secs(5);
+
+/// What the server was told in this session.
+#[derive(Debug, Default)]
+pub(super) struct Told {
+    cadence: Option<Cadence>,
+    spending_at: Option<Instant>,
+}
+
+impl Agent {
+    /// Sets how often is measured: what the server asks for, within the host's limits; and says when it is not that.
+    pub(super) fn set_cadence(&mut self, now: Now) {
+        let asked = self.stats.asked();
+        let cadence = self.budget.cadence(asked, now.at);
+        let every = Duration::from_millis(cadence.stats_interval_ms);
+        if let Some(every) = self.stats.measure_every(every) {
+            self.actions.push_back(Action::Measure(every));
+        }
+        if !self.uplink.is_open() || !self.stats.is_extended() {
+            return;
+        }
+        let is_as_told = match &self.told.cadence {
+            Some(told) => *told == cadence,
+            None => cadence.slowed.is_none(),
+        };
+        if !is_as_told {
+            if let Some(slowed) = cadence.slowed {
+                log::info!("measuring every {every:?} instead of {asked:?}: {slowed:?}");
+            }
+            self.told.cadence = Some(cadence.clone());
+            let text = AgentExtra::Cadence(cadence).encode();
+            self.outbox.put_report(Report::Cadence, text);
+        }
+    }
+
+    /// Tells now and then what the line has cost.
+    pub(super) fn tell_spending(&mut self, now: Now) {
+        if !self.uplink.is_open() || !self.stats.is_extended() {
+            return;
+        }
+        let every = if self.stats.asked() < WATCHED {
+            TELL_WATCHED
+        } else {
+            // At a slow pace less often, so that it stays a small part of what it tells about.
+            TELL_AT_REST.max(self.stats.every() * 60)
+        };
+        let told_at = *self.told.spending_at.get_or_insert(now.at);
+        if now.at.saturating_duration_since(told_at) >= every {
+            self.told.spending_at = Some(now.at);
+            let spending = self.budget.spending(now.at);
+            let text = AgentExtra::Spent(spending).encode();
+            self.outbox.put_report(Report::Spending, text);
+        }
+    }
+}
