@@ -74,7 +74,7 @@ pub struct Store {
 }
 
 /// Makes a database of its file; tests let the disk fail.
-type OnFile = Box<dyn Fn(File) -> Result<Database, DatabaseError> + Send + Sync>;
+pub(crate) type OnFile = Box<dyn Fn(File) -> Result<Database, DatabaseError> + Send + Sync>;
 
 /// Why the store does not answer.
 #[derive(Debug, thiserror::Error)]

@@ -300,3 +300,6 @@ impl fmt::Debug for History {
         f.debug_struct("History").finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -143,7 +143,7 @@ impl History {
         }
     }
 
-    fn commit(&self, now_unix_ms: u64) -> Result<(), StoreError> {
+    pub(super) fn commit(&self, now_unix_ms: u64) -> Result<(), StoreError> {
         let begun = self.memory().begin();
         if begun.is_empty() {
             return Ok(());
@@ -169,7 +169,7 @@ impl History {
         Ok(())
     }
 
-    fn seal(&self, now_unix_ms: u64) -> Result<(), StoreError> {
+    pub(super) fn seal(&self, now_unix_ms: u64) -> Result<(), StoreError> {
         let is_due = |number, oldest_unix_ms| rolling::is_due(number, oldest_unix_ms, now_unix_ms);
         let due = self.memory().due(is_due);
         for hosts in due.chunks(SEALED_AT_ONCE) {
