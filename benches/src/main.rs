@@ -7,6 +7,7 @@
 )]
 
 mod budget;
+mod codec;
 mod footprint;
 mod sampler;
 
@@ -25,6 +26,7 @@ const SUBJECTS: &[Subject] = &[
     ("compare", footprint::compare),
     ("growth", footprint::growth),
     ("sampler", sampler::run),
+    ("codec", codec::run),
 ];
 
 fn main() -> ExitCode {

@@ -197,7 +197,7 @@ fn measure(passes: u64, mut pass: impl FnMut() -> Result<()>) -> Result<Cost> {
 }
 
 /// CPU time of this thread.
-fn cpu_ns() -> u64 {
+pub(crate) fn cpu_ns() -> u64 {
     let time = clock_gettime(ClockId::ThreadCPUTime);
     u64::try_from(time.tv_sec * 1_000_000_000 + time.tv_nsec).unwrap_or_default()
 }
