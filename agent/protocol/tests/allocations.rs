@@ -4,48 +4,14 @@
     clippy::unwrap_used,
     reason = "a test fails by panicking, its helpers too"
 )]
-#![expect(
-    unsafe_code,
-    reason = "an allocator can only be counted by standing in its place"
-)]
-
-use std::alloc::{GlobalAlloc, Layout, System};
-use std::cell::Cell;
-
 use pilotfish_protocol::extension::RunId;
 use pilotfish_protocol::frame::{Decoder, Encoder, Slot};
 use pilotfish_protocol::spool::{BATCH_BYTES, Batch, BatchEncoder, Entry, Segment, put_frame};
 use pilotfish_protocol::{ContainerMetric, Reading, ShortId, Subject};
 
-/// The system's allocator, which counts what this thread asks of it.
-struct Counting;
-
-thread_local! {
-    static ALLOCATIONS: Cell<usize> = const { Cell::new(0) };
-}
-
-// SAFETY: everything is passed on to the system's allocator as it came; the counter takes no memory.
-unsafe impl GlobalAlloc for Counting {
-    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
-        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
-        // SAFETY: the caller keeps to the same contract.
-        unsafe { System.alloc(layout) }
-    }
-
-    unsafe fn dealloc(&self, pointer: *mut u8, layout: Layout) {
-        // SAFETY: the pointer came from `alloc` above with this layout.
-        unsafe { System.dealloc(pointer, layout) }
-    }
-}
-
-#[global_allocator]
-static COUNTING: Counting = Counting;
-
 /// Runs `work` and counts its allocations.
-fn allocations(work: impl FnOnce()) -> usize {
-    let before = ALLOCATIONS.get();
-    work();
-    ALLOCATIONS.get() - before
+fn allocations(work: impl FnOnce()) -> u64 {
+    allocation_counter::measure(work).count_total
 }
 
 /// Two ends and 300 containers that change with every tick.
