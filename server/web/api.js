@@ -104,6 +104,13 @@ export const containers = (hostId) => request("GET", `${host(hostId)}/containers
 export const inspect = (hostId, id) => request("GET", container(hostId, id));
 export const logs = (hostId, id, tail) => request("GET", `${container(hostId, id)}/logs?tail=${tail}`);
 
+/** The history of a host, or of a container on it when `containerId` is given. */
+export const history = (hostId, containerId, { fromUnixMs, toUnixMs }, points, measures) =>
+  request(
+    "GET",
+    `${containerId === null ? host(hostId) : container(hostId, containerId)}/history?${new URLSearchParams({ from_unix_ms: fromUnixMs, to_unix_ms: toUnixMs, points, measures: measures.join(",") })}`,
+  );
+
 export const events = (query) => request("GET", page("/events", query));
 export const audit = (query) => request("GET", page("/audit", query));
 

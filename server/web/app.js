@@ -8,10 +8,13 @@ import { startAges } from "./parts/age.js";
 import { makeShell } from "./parts/shell.js";
 
 // Views are loaded when first asked for, so that the first page stays small. Each exports
-// `show({ params, query, setTitle })` and returns `{ element, dispose }`.
+// `show({ params, query, setTitle })` and returns `{ element, dispose }`, and `move(query)` when it can follow a
+// change of the query by itself.
 const ROUTES = [
   [/^\/$/, "hosts", () => import("./views/hosts.js")],
   [/^\/hosts\/(?<host>[^/]+)$/, "hosts", () => import("./views/host.js")],
+  [/^\/hosts\/(?<host>[^/]+)\/history$/, "hosts", () => import("./views/history.js")],
+  [/^\/hosts\/(?<host>[^/]+)\/containers\/(?<container>[^/]+)\/history$/, "hosts", () => import("./views/history.js")],
   [/^\/hosts\/(?<host>[^/]+)\/containers\/(?<container>[^/]+)\/logs$/, "hosts", () => import("./views/logs.js")],
   [/^\/hosts\/(?<host>[^/]+)\/containers\/(?<container>[^/]+)\/inspect$/, "hosts", () => import("./views/inspect.js")],
   [/^\/events$/, "events", () => import("./views/events.js")],
@@ -21,6 +24,7 @@ const ROUTES = [
 
 let shell = null; // the frame around the views while somebody is logged in
 let current = null; // the view that is shown
+let currentPath = null;
 let showing = 0; // counts navigations: a view that loads late must not replace a newer one
 
 async function boot() {
@@ -55,6 +59,10 @@ async function route() {
   if (!shell) return;
   const [path, search = ""] = (location.hash.slice(1) || "/").split("?");
   const mine = ++showing;
+  if (current?.move && path === currentPath) {
+    current.move(new URLSearchParams(search));
+    return;
+  }
   for (const [pattern, section, load] of ROUTES) {
     const match = pattern.exec(path);
     if (!match) continue;
@@ -71,6 +79,7 @@ async function route() {
       view = { element: h("p", { class: "notice", role: "alert", text: `This view could not be shown: ${error.message}` }) };
     }
     current = view;
+    currentPath = path;
     shell.showView(view.element, section);
     return;
   }

@@ -13,6 +13,9 @@
 //   log         log-lines log-line log-tail log-refresh log-filter log-cut
 //   inspect     inspect-tree inspect-search
 //   add a host  token-multi-use token-make add-host-line add-host-copy add-host-enrolled (data-host-id) token-row token-revoke
+//   history     host-history container-history charts chart (data-chart, data-points, data-gaps) chart-empty range-choice
+//               (data-range) range-shown range-back
+//   measuring   measuring missing (data-value) event-gap spending host-warning
 //   lists       event-row (data-subject, data-action) events-more audit-row (data-action, data-outcome) audit-more
 
 const SVG = "http://www.w3.org/2000/svg";

@@ -40,6 +40,16 @@ export function percent(n) {
   return (n < 99.95 ? n.toFixed(1) : n.toFixed(0)) + NBSP + "%";
 }
 
+/** Degrees Celsius: `48.2 °C`. */
+export function celsius(n) {
+  return isKnown(n) ? n.toFixed(1) + NBSP + "°C" : null;
+}
+
+/** A number without a unit, such as a load: `0.07`, `12.3`. */
+export function plainNumber(n) {
+  return isKnown(n) ? n.toFixed(n < 9.995 ? 2 : 1) : null;
+}
+
 /** How long ago, coarse: `3 s ago`, `2 min ago`, `5 h ago`, `4 d ago`. The future reads `0 s ago`. */
 export function age(ms) {
   if (!isKnown(ms)) return null;
@@ -104,6 +114,11 @@ export function since(unixMs, nowUnixMs) {
   if (!isKnown(unixMs)) return null;
   const time = timeOfDay(unixMs).slice(0, 5);
   return day(unixMs) === day(nowUnixMs) ? time : `${day(unixMs)} ${time}`;
+}
+
+/** A stretch of time: `09:05 – 09:20` for today, with its day, or both days, else. */
+export function stretch(fromUnixMs, toUnixMs, nowUnixMs) {
+  return `${since(fromUnixMs, nowUnixMs)} – ${since(toUnixMs, fromUnixMs)}`;
 }
 
 /** The heading of a day in a list of times: `Today`, `Yesterday`, or the weekday with its date. */

@@ -45,6 +45,8 @@ const HOST_ACTIONS = {
   offline: ["went offline", "bad"],
   removed: ["was removed", "quiet"],
   renamed: ["was renamed", "quiet"],
+  trouble: ["reports trouble", "warn"],
+  gap: ["may have missed events", "warn"],
 };
 
 const ENGINE_ACTIONS = {

@@ -7,7 +7,7 @@ import { load } from "./load.mjs";
 const plain = (text) => (text === null ? null : text.replaceAll("\u00a0", " "));
 const check = (given, expected) => assert.equal(plain(given), expected);
 
-const { age, bytes, count, countdown, dayHeading, enrolLine, imageName, isLoopback, logTime, percent, plainText, rate, shellQuote, since, span } =
+const { age, bytes, celsius, count, countdown, dayHeading, enrolLine, imageName, isLoopback, logTime, percent, plainNumber, plainText, rate, shellQuote, since, span, stretch } =
   await load("format.js");
 
 const S = 1_000;
@@ -17,7 +17,7 @@ const D = 24 * H;
 
 test("what is not known is never a number", () => {
   for (const unknown of [null, undefined, NaN, Infinity, "12"]) {
-    for (const say of [bytes, rate, percent, age, span]) assert.equal(say(unknown), null);
+    for (const say of [bytes, rate, percent, celsius, plainNumber, age, span]) assert.equal(say(unknown), null);
   }
 });
 
@@ -85,6 +85,19 @@ test("since leaves out today's date", () => {
   check(since(new Date(2026, 10, 23, 9, 5).getTime(), now), "09:05");
   check(since(new Date(2026, 10, 22, 9, 5).getTime(), now), "2026-11-22 09:05");
   check(since(null, now), null);
+});
+
+test("a stretch of time says its day once", () => {
+  const at = (day, hour) => new Date(2026, 10, day, hour).getTime();
+  check(stretch(at(23, 9), at(23, 10), at(23, 18)), "09:00 – 10:00");
+  check(stretch(at(22, 9), at(22, 10), at(23, 18)), "2026-11-22 09:00 – 10:00");
+  check(stretch(at(22, 23), at(23, 1), at(23, 18)), "2026-11-22 23:00 – 2026-11-23 01:00");
+});
+
+test("a load keeps the figures that tell", () => {
+  check(plainNumber(0.071), "0.07");
+  check(plainNumber(12.34), "12.3");
+  check(celsius(48.25), "48.3 °C");
 });
 
 test("days are named by how near they are", () => {

@@ -1,4 +1,4 @@
-// The heading of a view about one container: where it is, and the way between log and inspect.
+// The heading of a view about one container: where it is, and the way between history, log and inspect.
 
 import * as live from "../live.js";
 import * as store from "../store.js";
@@ -42,7 +42,7 @@ export function containerHead(hostId, id, what, onName) {
       h("span", { class: "crumb" }, hostLink, " /"),
       title,
       glyph,
-      h("nav", { class: "tabs", "aria-label": "About this container" }, tab("logs", "Logs"), tab("inspect", "Inspect")),
+      h("nav", { class: "tabs", "aria-label": "About this container" }, tab("history", "History"), tab("logs", "Logs"), tab("inspect", "Inspect")),
     ),
     name: () => name,
     dispose() {

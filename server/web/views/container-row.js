@@ -7,6 +7,8 @@ import { bytes, dateTime, imageName, percent, rate, span } from "../format.js";
 import { toggleMenu } from "../parts/menu.js";
 import { drawSparkline, sparkline } from "../parts/sparkline.js";
 import { isRemembered } from "../parts/host-state.js";
+import { missingOf, statusWords } from "../collector.js";
+import { setMeasured } from "../parts/measuring.js";
 import { ACTIONS, actionsIn, containerState, refusal } from "../words.js";
 import { pendingAction, run } from "./container-actions.js";
 
@@ -23,6 +25,7 @@ export function makeRow(hostId, container, redraw) {
     image: h("span", { class: "sub" }),
     cpu: h("span", { class: "number" }),
     cpuSpark: sparkline(64, 18),
+    history: h("a", { class: "spark-link", href: containerPath(hostId, container.id, "history"), "aria-label": `History of ${container.name}`, title: "History", testid: "container-history" }),
     memory: h("span", { class: "number" }),
     memoryLimit: h("span", { class: "sub" }),
     network: h("span", { class: "number" }),
@@ -30,6 +33,7 @@ export function makeRow(hostId, container, redraw) {
     uptime: h("span", { class: "number" }),
     actions: h("div", { class: "actions" }),
   };
+  p.history.append(p.cpuSpark);
   p.badge = h("span", { class: "badge state-badge" }, p.stateIcon, p.state);
   const cell = (label, className, ...children) => h("td", { role: "cell", class: className, dataset: { label } }, ...children);
   const row = h(
@@ -37,7 +41,7 @@ export function makeRow(hostId, container, redraw) {
     { role: "row", testid: "container-row", dataset: { containerId: container.id } },
     cell("State", "cell-state", p.badge),
     cell("Name", "cell-name", h("div", { class: "name-line" }, p.name, p.agentMark), p.image),
-    cell("CPU", "cell-chart cell-live", p.cpu, p.cpuSpark),
+    cell("CPU", "cell-chart cell-live", p.cpu, p.history),
     cell("Memory", "cell-memory cell-live", p.memory, p.memoryLimit),
     cell("Network", "cell-live", p.network),
     cell("Ports", "cell-ports", p.ports),
@@ -75,7 +79,7 @@ export function updateRow(row, container) {
   setText(p.image, imageName(container.image));
   setAttribute(p.image, "title", container.image);
 
-  drawNumbers(p, container);
+  drawNumbers(p, container, store.hostById(hostId)?.collector ?? null);
   setText(p.ports, container.ports.join("  "));
   setAttribute(p.ports, "title", container.ports.join("\n") || null);
   drawUptime(p.uptime, container, isPast);
@@ -84,22 +88,22 @@ export function updateRow(row, container) {
 
 export const containerPath = (hostId, id, what) => `#/hosts/${encodeURIComponent(hostId)}/containers/${encodeURIComponent(id)}/${what}`;
 
-function drawNumbers(p, { id, state, stats }) {
+function drawNumbers(p, { id, state, stats }, collector) {
   // A container that does not run has no numbers; that is not the same as not knowing them.
   const hasNone = stats === null && ["exited", "created", "dead"].includes(state);
-  for (const [el, text] of [
-    [p.cpu, percent(stats?.cpu_percent)],
-    [p.memory, bytes(stats?.memory_bytes)],
-    [p.network, rate(stats?.network_bytes_per_sec)],
+  for (const [el, text, value] of [
+    [p.cpu, percent(stats?.cpu_percent), "container.cpu"],
+    [p.memory, bytes(stats?.memory_bytes), "container.memory"],
+    [p.network, rate(stats?.network_bytes_per_sec), "container.network"],
   ]) {
     if (hasNone) {
-      setValue(el, "");
+      setMeasured(el, "", null);
     } else {
-      setValue(el, text, stats === null ? "no sample of this container has arrived" : "it takes two samples to tell");
+      setMeasured(el, text, missingOf(collector, value), stats === null ? "no sample of this container has arrived" : "it takes two samples to tell");
     }
   }
   const limit = stats?.memory_limit_bytes;
-  setText(p.memoryLimit, hasNone || !stats ? "" : limit ? `of ${bytes(limit)}` : "no limit");
+  setText(p.memoryLimit, hasNone || !stats || stats.memory_bytes === null ? "" : limit ? `of ${bytes(limit)}` : "no limit");
   const isTight = (stats?.memory_percent ?? 0) >= 90 && limit;
   p.memoryLimit.classList.toggle("tone-bad", Boolean(isTight));
   drawSparkline(p.cpuSpark, hasNone ? [] : store.containerHistoryOf(id), clock.now(), (s) => s.cpu_percent, { floor: 10 });
@@ -110,7 +114,7 @@ function drawUptime(el, container, isPast) {
     setValue(el, container.status || null); // a clock that ticks on would claim to know
   } else if (container.state === "running" && container.started_unix_ms !== null) {
     setValue(el, span(clock.now() - container.started_unix_ms));
-    setAttribute(el, "title", `${container.status}, since ${dateTime(container.started_unix_ms)}`);
+    setAttribute(el, "title", `${statusWords(container.status, span(clock.now() - container.started_unix_ms))}, since ${dateTime(container.started_unix_ms)}`);
   } else {
     setValue(el, container.status || null);
   }
@@ -170,6 +174,15 @@ function menuItems(row) {
       reason: refusal(action, container, host),
       run: () => run(action, hostId, row.container, row.redraw),
     }));
+  const history = {
+    label: "History",
+    glyph: "history",
+    testid: "action-history",
+    reason: null,
+    run() {
+      location.hash = containerPath(hostId, container.id, "history");
+    },
+  };
   const inspect = {
     label: "Inspect",
     glyph: "inspect",
@@ -179,5 +192,5 @@ function menuItems(row) {
       location.hash = containerPath(hostId, container.id, "inspect");
     },
   };
-  return [inspect, ...operations];
+  return [history, inspect, ...operations];
 }

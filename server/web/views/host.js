@@ -5,19 +5,24 @@ import * as clock from "../clock.js";
 import * as live from "../live.js";
 import * as store from "../store.js";
 import { button, h, icon, oncePerFrame, setAttribute, setText, setValue } from "../dom.js";
-import { bytes, count, dateTime, percent, rate } from "../format.js";
+import { bytes, count, dateTime, percent, plainNumber, rate, stretch } from "../format.js";
+import { missingOf, warningsOf } from "../collector.js";
 import { ageElement, setAge } from "../parts/age.js";
 import { confirm } from "../parts/dialog.js";
 import { badge, setEngineBadge, setLinkBadge, whyUnknown } from "../parts/host-state.js";
+import { hostDetails } from "../parts/host-details.js";
+import { measuringFold, setMeasured } from "../parts/measuring.js";
 import { drawSparkline, sparkline } from "../parts/sparkline.js";
 import { toast, toastError } from "../parts/toast.js";
 import { containersPanel } from "./containers.js";
 
 const REDRAW_MS = 2_000;
+const DAY_MS = 24 * 3_600_000;
 
 /** Shows the view and has the server poll this host more often while it is open. */
 export function show({ params, setTitle }) {
   const hostId = params.host;
+  const historyPath = `#/hosts/${encodeURIComponent(hostId)}/history`;
   const p = {
     name: h("h1"),
     link: badge("host-link-state"),
@@ -25,11 +30,15 @@ export function show({ params, setTitle }) {
     age: ageElement(),
     facts: h("dl", { class: "facts host-facts" }),
     alarm: h("div", { class: "alarm", role: "status", hidden: true }),
+    warnings: h("ul", { class: "host-warnings", role: "status", hidden: true }),
     tiles: {
-      cpu: tile("CPU"),
-      memory: tile("Memory"),
-      network: tile("Network"),
+      cpu: tile("CPU", historyPath),
+      memory: tile("Memory", historyPath),
+      network: tile("Network", historyPath),
+      disk: tile("Disk", historyPath),
     },
+    details: hostDetails(),
+    measuring: measuringFold(),
   };
   store.keepContainersOf(hostId);
   live.watch(hostId);
@@ -48,12 +57,20 @@ export function show({ params, setTitle }) {
       h(
         "span",
         { class: "head-actions" },
+        h("a", { class: "button", href: historyPath, testid: "host-history" }, icon("history"), h("span", { text: "History" })),
         h("a", { class: "button", href: `#/events?host=${encodeURIComponent(hostId)}` }, icon("events"), h("span", { text: "Events" })),
         button({ label: "Remove host…", glyph: "remove", testid: "host-remove", on: { click: () => removeHost(hostId) } }),
       ),
     ),
     p.alarm,
-    h("div", { class: "overview" }, h("div", { class: "tiles" }, Object.values(p.tiles).map((t) => t.element)), p.facts),
+    p.warnings,
+    h(
+      "div",
+      { class: "overview" },
+      h("div", { class: "overview-now" }, h("div", { class: "tiles" }, Object.values(p.tiles).map((t) => t.element)), p.details.element),
+      p.facts,
+      p.measuring.element,
+    ),
   );
   const missing = h("div", { class: "empty", hidden: true }, icon("pilotfish", "fish"), h("h2", { text: "No such host" }), h("p", { text: "It may have been removed." }), h("a", { class: "button", href: "#/", text: "All hosts" }));
   const element = h("section", { class: "view" }, known, missing, panel.element);
@@ -87,18 +104,18 @@ export function show({ params, setTitle }) {
   };
 }
 
-function tile(label) {
+function tile(label, historyPath) {
   const value = h("span", { class: "number" });
   const note = h("span", { class: "sub" });
   const spark = sparkline(240, 44);
-  return { value, note, spark, element: h("div", { class: "tile" }, h("h2", { text: label }), h("div", { class: "tile-value" }, value, note), spark) };
+  return { value, note, spark, element: h("div", { class: "tile" }, h("h2", null, h("a", { class: "tile-link", href: historyPath, title: `History of ${label}`, text: label })), h("div", { class: "tile-value" }, value, note), spark) };
 }
 
 function update(p, host) {
   const now = clock.now();
   const samples = store.historyOf(host.id);
   const why = whyUnknown(host);
-  const { cpu, memory, network } = p.tiles;
+  const { cpu, memory, network, disk } = p.tiles;
   setText(p.name, host.name);
   setLinkBadge(p.link, host);
   setEngineBadge(p.engine, host);
@@ -107,17 +124,44 @@ function update(p, host) {
   setAttribute(p.name.closest(".host-view"), "data-engine", host.engine.state);
   drawAlarm(p.alarm, host);
 
-  const { cpus, memory_bytes: memoryBytes } = host.system;
-  setValue(cpu.value, percent(host.stats?.cpu_percent), why);
-  setText(cpu.note, cpus ? `of ${count(cpus, "core")}` : "");
-  setValue(memory.value, percent(host.stats?.memory_percent), why);
-  setText(memory.note, memoryBytes ? `of ${bytes(memoryBytes)}` : "");
-  setValue(network.value, rate(host.stats?.network_bytes_per_sec), why);
-  setText(network.note, "in and out");
+  const { stats, collector } = host;
+  const { cpus } = host.system;
+  const memoryBytes = stats?.memory_bytes ?? host.system.memory_bytes;
+  const tell = (el, text, ...values) => setMeasured(el, text, missingOf(collector, ...values), why);
+  tell(cpu.value, percent(stats?.cpu_percent), "host.cpu");
+  setText(cpu.note, [cpus && `of ${count(cpus, "core")}`, stats?.load && `load ${plainNumber(stats.load[0])}`].filter(Boolean).join(" · "));
+  tell(memory.value, percent(stats?.memory_percent), "host.memory", "host.memory_used");
+  setText(memory.note, [memoryBytes && `of ${bytes(memoryBytes)}`, stats?.swap_used_bytes > 0 && `swap ${bytes(stats.swap_used_bytes)}`].filter(Boolean).join(" · "));
+  tell(network.value, rate(stats?.network_bytes_per_sec), "host.network");
+  setText(network.note, bothWays(stats?.network_rx_bytes_per_sec, "in", stats?.network_tx_bytes_per_sec, "out") ?? "in and out");
+  // An agent of the base dialect never tells of disks: a tile that stays empty says nothing.
+  disk.element.hidden = diskRate(stats) === null && !collector;
+  tell(disk.value, rate(diskRate(stats)), "host.disk_io");
+  setText(disk.note, bothWays(stats?.disk_read_bytes_per_sec, "read", stats?.disk_write_bytes_per_sec, "written") ?? "");
   drawSparkline(cpu.spark, samples, now, (s) => s.cpu_percent, { full: 100 });
   drawSparkline(memory.spark, samples, now, (s) => s.memory_percent, { full: 100 });
   drawSparkline(network.spark, samples, now, (s) => s.network_bytes_per_sec, { floor: 10_240 });
+  drawSparkline(disk.spark, samples, now, diskRate, { floor: 10_240 });
+  p.details.draw(stats);
+  p.measuring.draw(host, now);
+  drawWarnings(p.warnings, host, samples, now);
   drawFacts(p.facts, host);
+}
+
+const diskRate = (stats) => (typeof stats?.disk_read_bytes_per_sec === "number" && typeof stats.disk_write_bytes_per_sec === "number" ? stats.disk_read_bytes_per_sec + stats.disk_write_bytes_per_sec : null);
+
+const bothWays = (one, oneWord, other, otherWord) => (typeof one === "number" && typeof other === "number" ? `${rate(one)} ${oneWord} · ${rate(other)} ${otherWord}` : null);
+
+// What the host itself suffers from, and what nobody saw of it lately.
+function drawWarnings(el, host, samples, now) {
+  const gap = (host.gaps ?? []).filter(({ to_unix_ms: to }) => now - to < DAY_MS).at(-1);
+  const texts = warningsOf(host, samples);
+  if (gap) texts.push(`Events may be missing ${stretch(gap.from_unix_ms, gap.to_unix_ms, now)}: nobody saw what happened to containers then.`);
+  el.hidden = texts.length === 0;
+  const signature = texts.join("\n");
+  if (el.drawn === signature) return;
+  el.drawn = signature;
+  el.replaceChildren(...texts.map((text) => h("li", { testid: "host-warning" }, icon("warning"), h("span", { text }))));
 }
 
 // The one sentence that explains why what is below may not hold any more.
