@@ -13,7 +13,7 @@ const DEADLINE: Duration = Duration::from_secs(20);
 const ENGINE_DEADLINE: Duration = Duration::from_secs(60);
 
 /// A browser that is logged in to a server.
-fn logged_in(server: &Server) -> Result<Browser> {
+pub(crate) fn logged_in(server: &Server) -> Result<Browser> {
     let browser = Browser::start()?;
     browser.open(&server.url())?;
     browser.type_into("[data-testid=login-name]", ADMIN, DEADLINE)?;
