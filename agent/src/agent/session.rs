@@ -164,7 +164,7 @@ impl Agent {
     pub(super) fn beat(&mut self, has_detail: bool, now: Now) {
         let heartbeat = Heartbeat {
             engine: self.engine_state(has_detail),
-            containers: self.list.filter(|_| self.stats.is_extended()),
+            containers: self.outbox.told_list(self.list),
         };
         self.outbox
             .put_heartbeat(AgentMessage::Heartbeat(heartbeat).encode(now.wall));

@@ -123,9 +123,9 @@ impl Agent {
         if let Some(agreed) = agreed {
             self.recall(&agreed);
             self.tell_coverage();
-            let is_listed_there = self.list.is_some() && agreed.containers == self.list;
-            if !is_listed_there {
-                self.actions.push_back(Action::ListAll);
+            match self.list.filter(|list| agreed.containers == Some(*list)) {
+                Some(same) => self.outbox.holds_list(same),
+                None => self.actions.push_back(Action::ListAll),
             }
             if let Some(report) = self.collector.clone() {
                 let report = AgentExtra::Collector(report);
@@ -188,8 +188,8 @@ impl Agent {
             && self.stats.is_extended()
         {
             let is_full = change.is_full;
-            self.outbox
-                .push_list(AgentExtra::Containers(change).encode(), is_full);
+            let text = AgentExtra::Containers(change).encode();
+            self.outbox.push_list(hash, text, is_full);
         }
     }
 

@@ -14,6 +14,7 @@
 
 use std::collections::VecDeque;
 
+use pilotfish_protocol::extension::ListHash;
 use pilotfish_protocol::{Answer, AnswerForm, CallId, Failure, FailureKind, Timestamp};
 
 /// Most answers that wait.
@@ -70,8 +71,10 @@ pub struct Outbox {
     answer_bytes: usize,
     events: VecDeque<String>,
     event_bytes: usize,
-    lists: VecDeque<String>,
+    lists: VecDeque<(ListHash, String)>,
     list_bytes: usize,
+    /// What the server holds when it took every list that was handed over.
+    handed: Option<ListHash>,
     stats: VecDeque<(String, String)>,
     /// Events that were dropped since [`Outbox::take_lost_events`] was asked.
     lost_events: u64,
@@ -107,8 +110,12 @@ impl Outbox {
         }
     }
 
-    /// Puts a change of the container list into its lane; one that is `full` takes the place of all that wait.
-    pub fn push_list(&mut self, text: String, is_full: bool) {
+    /// Puts a change of the container list into its lane, after which the server holds `hash`; a full one takes the place of all that wait.
+    pub fn push_list(&mut self, hash: ListHash, text: String, is_full: bool) {
+        if !is_full && self.handed.is_none() && self.lists.is_empty() {
+            // A change of what the server was not told: all of it is on its way.
+            return;
+        }
         let is_too_much = self.lists.len() >= LISTS || self.list_bytes + text.len() > LIST_BYTES;
         if is_full || (is_too_much && !self.lists.is_empty()) {
             self.lists.clear();
@@ -118,7 +125,23 @@ impl Outbox {
             }
         }
         self.list_bytes += text.len();
-        self.lists.push_back(text);
+        self.lists.push_back((hash, text));
+    }
+
+    /// The server holds these containers already.
+    pub fn holds_list(&mut self, hash: ListHash) {
+        self.handed = Some(hash);
+    }
+
+    /// What the server ought to hold when it has taken all that was handed over, `newest` being what is known here: not what still waits,
+    /// but what was dropped. `None` before it was told anything.
+    #[must_use]
+    pub fn told_list(&self, newest: Option<ListHash>) -> Option<ListHash> {
+        if self.lists.is_empty() {
+            self.handed.and(newest)
+        } else {
+            self.handed
+        }
     }
 
     /// Puts a sample of `subject` (the host, or a container's id) into its lane, in the place of an older one.
@@ -161,8 +184,9 @@ impl Outbox {
             self.event_bytes -= event.len();
             return Some((Lane::Events, event));
         }
-        if let Some(list) = self.lists.pop_front() {
+        if let Some((hash, list)) = self.lists.pop_front() {
             self.list_bytes -= list.len();
+            self.handed = Some(hash);
             return Some((Lane::Lists, list));
         }
         let (_, stats) = self.stats.pop_front()?;

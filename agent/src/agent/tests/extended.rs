@@ -111,7 +111,9 @@ fn containers_are_told_in_full_only_to_a_server_that_knows_others() {
 
 #[test]
 fn changes_of_the_list_go_out_and_its_hash_with_every_heartbeat() {
-    let (mut script, _) = opened(|_| {});
+    let (mut script, _) = opened(|script| {
+        script.say(change(true, 7));
+    });
     script.sent();
     let actions = script.say(change(false, 9));
     assert!(text_sent(&actions).contains(r#""hash":"0000000000000009""#));

@@ -125,9 +125,10 @@ fn a_report_takes_the_place_of_an_older_one_of_its_kind() {
 #[test]
 fn a_full_list_takes_the_place_of_the_changes_that_wait() {
     let mut outbox = Outbox::default();
-    outbox.push_list("change".into(), false);
-    outbox.push_list("full".into(), true);
-    outbox.push_list("after".into(), false);
+    outbox.push_list(ListHash(0), "of what was not told".into(), false);
+    outbox.push_list(ListHash(0), "full".into(), true);
+    outbox.push_list(ListHash(0), "full".into(), true);
+    outbox.push_list(ListHash(0), "after".into(), false);
     assert_eq!(outbox.pop(), Some((Lane::Lists, "full".into())));
     assert_eq!(outbox.pop(), Some((Lane::Lists, "after".into())));
     assert_eq!(outbox.pop(), None);
@@ -136,14 +137,15 @@ fn a_full_list_takes_the_place_of_the_changes_that_wait() {
 #[test]
 fn list_changes_beyond_their_limit_are_all_dropped_and_one_large_list_passes() {
     let mut outbox = Outbox::default();
+    outbox.holds_list(ListHash(0));
     for n in 0..=LISTS {
-        outbox.push_list(n.to_string(), false);
+        outbox.push_list(ListHash(0), n.to_string(), false);
     }
     assert_eq!(outbox.pop(), None);
-    outbox.push_list("x".repeat(LIST_BYTES + 1), true);
-    outbox.push_list("y".into(), false);
+    outbox.push_list(ListHash(0), "x".repeat(LIST_BYTES + 1), true);
+    outbox.push_list(ListHash(0), "y".into(), false);
     assert_eq!(outbox.pop(), None, "the server asks for the whole list");
-    outbox.push_list("z".repeat(LIST_BYTES + 1), true);
+    outbox.push_list(ListHash(0), "z".repeat(LIST_BYTES + 1), true);
     assert!(outbox.pop().is_some());
 }
 
@@ -155,6 +157,29 @@ fn events_that_are_kept_elsewhere_are_forgotten_without_being_counted() {
     }
     outbox.forget_events();
     assert_eq!((outbox.pop(), outbox.has_lost_events()), (None, false));
+}
+
+#[test]
+fn the_hash_told_is_of_what_was_handed_over_and_of_all_after_a_loss() {
+    let newest = Some(ListHash(9));
+    let mut outbox = Outbox::default();
+    assert_eq!(outbox.told_list(newest), None);
+    outbox.push_list(ListHash(8), "full".into(), true);
+    outbox.push_list(ListHash(9), "change".into(), false);
+    assert_eq!(outbox.told_list(newest), None);
+    outbox.pop();
+    assert_eq!(outbox.told_list(newest), Some(ListHash(8)));
+    outbox.pop();
+    assert_eq!(outbox.told_list(newest), newest);
+    for n in 0..=LISTS {
+        outbox.push_list(ListHash(10), n.to_string(), false);
+    }
+    let after_loss = Some(ListHash(10));
+    assert_eq!(
+        outbox.told_list(after_loss),
+        after_loss,
+        "the server holds another"
+    );
 }
 
 fn text(outbox: &mut Outbox) -> Option<String> {
