@@ -19,7 +19,18 @@ const WATCHED: Duration = Duration::from_secs(5);
 #[derive(Debug, Default)]
 pub(super) struct Told {
     cadence: Option<Cadence>,
+    /// `None` when it is wanted now.
     spending_at: Option<Instant>,
+}
+
+impl Told {
+    /// At the beginning of a session.
+    pub(super) fn nothing(now: Now) -> Self {
+        Self {
+            cadence: None,
+            spending_at: Some(now.at),
+        }
+    }
 }
 
 impl Agent {
@@ -48,6 +59,13 @@ impl Agent {
         }
     }
 
+    /// Somebody began to look, who also wants to know what the line has cost.
+    pub(super) fn spending_wanted(&mut self) {
+        if self.stats.asked() < WATCHED {
+            self.told.spending_at = None;
+        }
+    }
+
     /// Tells now and then what the line has cost.
     pub(super) fn tell_spending(&mut self, now: Now) {
         if !self.uplink.is_open() || !self.stats.is_extended() {
@@ -59,8 +77,8 @@ impl Agent {
             // At a slow pace less often, so that it stays a small part of what it tells about.
             TELL_AT_REST.max(self.stats.every() * 60)
         };
-        let told_at = *self.told.spending_at.get_or_insert(now.at);
-        if now.at.saturating_duration_since(told_at) >= every {
+        let is_due = |told_at: Instant| now.at.saturating_duration_since(told_at) >= every;
+        if self.told.spending_at.is_none_or(is_due) {
             self.told.spending_at = Some(now.at);
             let spending = self.budget.spending(now.at);
             let text = AgentExtra::Spent(spending).encode();

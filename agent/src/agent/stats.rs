@@ -132,7 +132,7 @@ impl Agent {
                 self.outbox.put_report(Report::Collector, report.encode());
             }
         }
-        self.told = Told::default();
+        self.told = Told::nothing(now);
         self.set_cadence(now);
     }
 
@@ -202,6 +202,7 @@ impl Agent {
             ServerExtra::Cadence { stats_interval_ms } => {
                 let asked = Duration::from_millis(stats_interval_ms).clamp(SHORTEST, LONGEST);
                 self.stats.asked = asked;
+                self.spending_wanted();
                 self.set_cadence(now);
             }
             ServerExtra::Keyframe {} => telemetry.begin_anew(),

@@ -295,3 +295,22 @@ fn an_outage_of_ten_minutes_is_written_to_the_disk_once() {
     }
     assert_eq!(writes, 1);
 }
+
+#[test]
+fn who_looks_is_told_at_once_what_the_line_has_cost_and_then_now_and_then() {
+    let (mut script, _) = opened(|_| {});
+    script.sent();
+    script.receive(r#"{"type":"cadence","stats_interval_ms":1000}"#);
+    let told = |script: &mut Script, after: Duration| {
+        script.now.at += after;
+        let mut tick = host_tick();
+        tick.at_ms = script.now.run_ms;
+        let mut actions = script.say(Event::Tick(tick));
+        actions.extend(script.sent());
+        let is_told = |action: &Action| matches!(action, Action::Send(Message::Text(text)) if text.contains(r#""type":"spent""#));
+        actions.iter().any(is_told)
+    };
+    assert!(told(&mut script, Duration::from_secs(1)));
+    assert!(!told(&mut script, Duration::from_secs(1)));
+    assert!(told(&mut script, Duration::from_secs(30)));
+}
