@@ -7,13 +7,13 @@
 //               (both data-state) data-age (data-at: Unix ms) host-remove
 //   containers  container-row (data-container-id, data-container-name, data-state, and data-pending until the effect of an
 //               operation is seen) container-filter running-only
-//   operations  action-start action-stop action-restart action-unpause action-logs; behind action-more: action-pause
+//   operations  action-start action-stop action-restart action-unpause action-history action-logs; behind action-more: action-pause
 //               action-kill action-rename action-inspect action-remove; one that is refused has aria-disabled="true"
 //   questions   confirm-dialog confirm-ok confirm-cancel rename-input
 //   log         log-lines log-line log-tail log-refresh log-filter log-cut
 //   inspect     inspect-tree inspect-search
 //   add a host  token-multi-use token-make add-host-line add-host-copy add-host-enrolled (data-host-id) token-row token-revoke
-//   history     host-history container-history charts chart (data-chart, data-points, data-gaps) chart-empty range-choice
+//   history     host-history charts chart (data-chart, data-points, data-gaps) chart-empty range-choice
 //               (data-range) range-shown range-back
 //   measuring   measuring missing (data-value) event-gap spending host-warning
 //   lists       event-row (data-subject, data-action) events-more audit-row (data-action, data-outcome) audit-more

@@ -46,6 +46,9 @@ export function containersOf(hostId) {
   return { atUnixMs: watched.atUnixMs, containers: [...watched.containers.values()] };
 }
 
+/** Tells whether a host's agent tells of each change of its containers, so that no news of them are no change. */
+export const tellsChanges = (host) => host !== null && host.link === "online" && Boolean(host.cadence ?? host.collector);
+
 /** Events heard since the page was opened, newest first. */
 export const liveEvents = () => events;
 
@@ -133,7 +136,7 @@ export function keepContainers(hostId, { at_unix_ms, containers }) {
 function keepHost(host) {
   // A count is only told when it changes, so its age says nothing later: whether it was old when
   // it was told does.
-  host.areCountsOld = host.containers !== null && clock.now() - host.containers.at_unix_ms > STALE_MS;
+  host.areCountsOld = host.containers !== null && !tellsChanges(host) && clock.now() - host.containers.at_unix_ms > STALE_MS;
   hosts.set(host.id, host);
   remember(hostHistory, host.id, host.stats);
 }

@@ -89,7 +89,7 @@ export const CONTAINER_CHARTS = [
     reasons: ["container.cpu"],
     lines: [
       { measure: "cpu_percent", label: "used", band: true },
-      { measure: "throttled_percent", label: "held back by its limit", isMinor: true, reason: "container.throttled" },
+      { measure: "throttled_percent", label: "held back by its limit", isMinor: true },
     ],
   },
   {

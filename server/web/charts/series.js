@@ -62,7 +62,8 @@ export function linesOf(answer, chart) {
       lines.push({ label: line.label || name, avg: columns.avg, min: columns.min, max: columns.max, band: line.band ?? false, limit: line.limit ?? false, isMinor: line.isMinor ?? false });
     }
   }
-  return lines;
+  // A border around nothing is no chart.
+  return lines.some((line) => !line.limit) ? lines : [];
 }
 
 // The name of a subject among many, the empty one for the host or container itself; `null` when it belongs elsewhere.

@@ -13,19 +13,22 @@ export function ageElement(atUnixMs = null, className = "age") {
   return el;
 }
 
-/** Gives an age element another time. */
-export function setAge(el, atUnixMs) {
+/** Gives an age element another time; `intervalMs` is how often news are to be expected, where they are seldom. */
+export function setAge(el, atUnixMs, intervalMs = null) {
+  setAttribute(el, "data-interval", intervalMs);
   setAttribute(el, "data-at", atUnixMs ?? null);
   setAttribute(el, "title", atUnixMs === null ? "nothing heard yet" : `data of ${dateTime(atUnixMs)}`);
   draw(el);
 }
 
-const isStale = (atUnixMs) => atUnixMs !== null && clock.now() - atUnixMs > STALE_MS;
+const MISSED = 2.5; // intervals without news are more than a late one
+
+const isStale = (atUnixMs, intervalMs) => atUnixMs !== null && clock.now() - atUnixMs > Math.max(STALE_MS, MISSED * intervalMs);
 
 function draw(el) {
   const at = el.dataset.at === undefined ? null : Number(el.dataset.at);
   setText(el, at === null ? "never" : age(clock.now() - at));
-  const stale = isStale(at);
+  const stale = isStale(at, Number(el.dataset.interval ?? 0));
   el.classList.toggle("is-stale", stale);
   // What the age belongs to fades with it.
   el.closest("[data-fades]")?.classList.toggle("is-aged", stale);

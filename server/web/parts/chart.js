@@ -21,7 +21,7 @@ const UNITS = {
 
 /**
  * Makes the chart that `chart` (charts/catalogue.js) describes. `onZoom(fromUnixMs, toUnixMs)` is told what was dragged over;
- * `whyEmpty(chart, lines)` says why nothing is shown. Returns `{ element, show(uPlot, answer, span), dispose }`.
+ * `whyEmpty(chart)` says why nothing is shown. Returns `{ element, show(uPlot, answer, span), dispose }`.
  */
 export function makeChart(chart, { group, onZoom, whyEmpty }) {
   const { say, steps } = UNITS[chart.unit];
@@ -54,11 +54,11 @@ export function makeChart(chart, { group, onZoom, whyEmpty }) {
     element.dataset.points = String(Math.max(0, ...lines.map((line) => line.avg.filter((value) => value !== null).length)));
     element.dataset.gaps = String(answer.gaps.length);
     const hasNone = lines.length === 0;
-    const reason = whyEmpty(chart, lines);
+    element.classList.toggle("is-empty", hasNone);
     box.hidden = legend.hidden = hasNone;
-    empty.hidden = reason === null;
-    setText(empty, reason ?? "");
+    empty.hidden = !hasNone;
     if (hasNone) {
+      setText(empty, whyEmpty(chart));
       drop();
       return;
     }

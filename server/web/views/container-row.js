@@ -25,7 +25,7 @@ export function makeRow(hostId, container, redraw) {
     image: h("span", { class: "sub" }),
     cpu: h("span", { class: "number" }),
     cpuSpark: sparkline(64, 18),
-    history: h("a", { class: "spark-link", href: containerPath(hostId, container.id, "history"), "aria-label": `History of ${container.name}`, title: "History", testid: "container-history" }),
+    history: h("a", { class: "spark-link", href: containerPath(hostId, container.id, "history"), "aria-hidden": "true", tabindex: "-1", title: "History" }),
     memory: h("span", { class: "number" }),
     memoryLimit: h("span", { class: "sub" }),
     network: h("span", { class: "number" }),
@@ -110,11 +110,16 @@ function drawNumbers(p, { id, state, stats }, collector) {
 }
 
 function drawUptime(el, container, isPast) {
+  el.classList.remove("tone-bad");
   if (isPast) {
     setValue(el, container.status || null); // a clock that ticks on would claim to know
   } else if (container.state === "running" && container.started_unix_ms !== null) {
-    setValue(el, span(clock.now() - container.started_unix_ms));
-    setAttribute(el, "title", `${statusWords(container.status, span(clock.now() - container.started_unix_ms))}, since ${dateTime(container.started_unix_ms)}`);
+    const age = span(clock.now() - container.started_unix_ms);
+    // What the Engine says besides the time, such as the health, stays beside the age.
+    const health = /\((.*)\)/.exec(container.status)?.[1] ?? null;
+    setValue(el, health === null ? age : `${age} · ${health}`);
+    el.classList.toggle("tone-bad", health === "unhealthy");
+    setAttribute(el, "title", `${statusWords(container.status, age)}, since ${dateTime(container.started_unix_ms)}`);
   } else {
     setValue(el, container.status || null);
   }
@@ -130,6 +135,7 @@ function drawActions(row, container, doing) {
   const focused = row.contains(document.activeElement) ? document.activeElement.dataset.testid : null;
   row.parts.actions.replaceChildren(
     ...allowed.filter((action) => IN_ROW.includes(action)).map((action) => actionButton(row, action, host, doing)),
+    h("a", { class: "icon-button", href: containerPath(row.hostId, container.id, "history"), "aria-label": `History of ${container.name}`, title: "History", testid: "action-history" }, icon("history")),
     h("a", { class: "icon-button", href: containerPath(row.hostId, container.id, "logs"), "aria-label": `Logs of ${container.name}`, title: "Logs", testid: "action-logs" }, icon("logs")),
     button({
       label: `More for ${container.name}`,
@@ -174,15 +180,6 @@ function menuItems(row) {
       reason: refusal(action, container, host),
       run: () => run(action, hostId, row.container, row.redraw),
     }));
-  const history = {
-    label: "History",
-    glyph: "history",
-    testid: "action-history",
-    reason: null,
-    run() {
-      location.hash = containerPath(hostId, container.id, "history");
-    },
-  };
   const inspect = {
     label: "Inspect",
     glyph: "inspect",
@@ -192,5 +189,5 @@ function menuItems(row) {
       location.hash = containerPath(hostId, container.id, "inspect");
     },
   };
-  return [history, inspect, ...operations];
+  return [inspect, ...operations];
 }

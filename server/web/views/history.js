@@ -57,15 +57,14 @@ export function show({ params, query, setTitle }) {
     grid,
   );
 
-  function whyEmpty(chart, lines) {
-    const { collector, stats } = store.hostById(hostId) ?? {};
-    const reasons = [...chart.reasons, ...chart.lines.map((line) => line.reason).filter(Boolean)];
-    const missing = missingOf(collector, ...(lines.length === 0 ? chart.reasons : reasons));
-    if (lines.length > 0) return null;
+  // Why a chart has nothing to show: what the host says, else what the answer lets one tell.
+  function whyEmpty(chart) {
+    const { collector } = store.hostById(hostId) ?? {};
+    const missing = missingOf(collector, ...chart.reasons);
     if (missing) return `Not measured on this host. ${reasonText(missing)}`;
-    if (answer && answer.gaps.length > 0 && !answer.series.some((one) => one.avg.some((value) => value !== null))) return "Nothing was measured in this time.";
-    if (stats && !collector) return "This host’s agent does not tell it.";
-    return "No value in this time.";
+    const isSilent = !answer.series.some((one) => one.avg.some((value) => value !== null));
+    if (isSilent) return "Nothing was measured in this time.";
+    return collector ? "No value in this time." : "This host’s agent does not tell it.";
   }
 
   function drawRange() {

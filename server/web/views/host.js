@@ -114,12 +114,13 @@ function tile(label, historyPath) {
 function update(p, host) {
   const now = clock.now();
   const samples = store.historyOf(host.id);
+  const intervalMs = host.cadence?.interval_ms ?? null;
   const why = whyUnknown(host);
   const { cpu, memory, network, disk } = p.tiles;
   setText(p.name, host.name);
   setLinkBadge(p.link, host);
   setEngineBadge(p.engine, host);
-  setAge(p.age, host.stats?.at_unix_ms ?? host.heard_unix_ms);
+  setAge(p.age, host.stats?.at_unix_ms ?? host.heard_unix_ms, intervalMs);
   setAttribute(p.name.closest(".host-view"), "data-link", host.link);
   setAttribute(p.name.closest(".host-view"), "data-engine", host.engine.state);
   drawAlarm(p.alarm, host);
@@ -138,10 +139,10 @@ function update(p, host) {
   disk.element.hidden = diskRate(stats) === null && !collector;
   tell(disk.value, rate(diskRate(stats)), "host.disk_io");
   setText(disk.note, bothWays(stats?.disk_read_bytes_per_sec, "read", stats?.disk_write_bytes_per_sec, "written") ?? "");
-  drawSparkline(cpu.spark, samples, now, (s) => s.cpu_percent, { full: 100 });
-  drawSparkline(memory.spark, samples, now, (s) => s.memory_percent, { full: 100 });
-  drawSparkline(network.spark, samples, now, (s) => s.network_bytes_per_sec, { floor: 10_240 });
-  drawSparkline(disk.spark, samples, now, diskRate, { floor: 10_240 });
+  drawSparkline(cpu.spark, samples, now, (s) => s.cpu_percent, { full: 100, intervalMs });
+  drawSparkline(memory.spark, samples, now, (s) => s.memory_percent, { full: 100, intervalMs });
+  drawSparkline(network.spark, samples, now, (s) => s.network_bytes_per_sec, { floor: 10_240, intervalMs });
+  drawSparkline(disk.spark, samples, now, diskRate, { floor: 10_240, intervalMs });
   p.details.draw(stats);
   p.measuring.draw(host, now);
   drawWarnings(p.warnings, host, samples, now);

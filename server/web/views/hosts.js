@@ -145,6 +145,7 @@ function updateRow(row, host) {
   const why = whyUnknown(host);
   const now = clock.now();
   const samples = store.historyOf(host.id);
+  const intervalMs = host.cadence?.interval_ms ?? null;
   setAttribute(row, "data-link", host.link);
   setAttribute(row, "data-engine", host.engine.state);
   setText(p.name, host.name);
@@ -155,11 +156,11 @@ function updateRow(row, host) {
   setValue(p.cpu, percent(host.stats?.cpu_percent), why);
   setValue(p.memory, percent(host.stats?.memory_percent), why);
   setValue(p.network, rate(host.stats?.network_bytes_per_sec), why);
-  drawSparkline(p.cpuSpark, samples, now, (s) => s.cpu_percent, { full: 100 });
-  drawSparkline(p.memorySpark, samples, now, (s) => s.memory_percent, { full: 100 });
-  drawSparkline(p.networkSpark, samples, now, (s) => s.network_bytes_per_sec, { floor: NETWORK_FLOOR });
+  drawSparkline(p.cpuSpark, samples, now, (s) => s.cpu_percent, { full: 100, intervalMs });
+  drawSparkline(p.memorySpark, samples, now, (s) => s.memory_percent, { full: 100, intervalMs });
+  drawSparkline(p.networkSpark, samples, now, (s) => s.network_bytes_per_sec, { floor: NETWORK_FLOOR, intervalMs });
   drawCounts(p, host, why);
-  setAge(p.age, host.stats?.at_unix_ms ?? host.heard_unix_ms);
+  setAge(p.age, host.stats?.at_unix_ms ?? host.heard_unix_ms, intervalMs);
 }
 
 // A count that is only remembered must not pass for one that holds now.
