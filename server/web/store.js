@@ -49,6 +49,9 @@ export function containersOf(hostId) {
 /** Tells whether a host's agent tells of each change of its containers, so that no news of them are no change. */
 export const tellsChanges = (host) => host !== null && host.link === "online" && Boolean(host.cadence ?? host.collector);
 
+/** How often a host is measured, in ms: as its agent says, else as its stats come; `null` when neither is known. */
+export const intervalOf = (host) => host?.cadence?.interval_ms ?? host?.intervalMs ?? null;
+
 /** Events heard since the page was opened, newest first. */
 export const liveEvents = () => events;
 
@@ -103,9 +106,10 @@ export function apply(message) {
   }
 }
 
-function takeStats({ host_id, at_unix_ms, host: stats, containers }) {
+function takeStats({ host_id, at_unix_ms, interval_ms, host: stats, containers }) {
   const host = hosts.get(host_id);
   if (!host) return;
+  host.intervalMs = interval_ms ?? host.intervalMs;
   if (stats) {
     host.stats = stats;
     remember(hostHistory, host_id, stats);
@@ -137,6 +141,7 @@ function keepHost(host) {
   // A count is only told when it changes, so its age says nothing later: whether it was old when
   // it was told does.
   host.areCountsOld = host.containers !== null && !tellsChanges(host) && clock.now() - host.containers.at_unix_ms > STALE_MS;
+  host.intervalMs = hosts.get(host.id)?.intervalMs ?? null;
   hosts.set(host.id, host);
   remember(hostHistory, host.id, host.stats);
 }

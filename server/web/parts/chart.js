@@ -8,6 +8,7 @@ import { gapAt, largestOf, linesOf, summaryOf } from "../charts/series.js";
 
 const HEIGHT = 168;
 const SMALLEST_DRAG_PX = 6;
+const HATCH_PX = 7;
 const COLOURS = 6; // --chart-1 … --chart-6
 
 const UNITS = {
@@ -152,12 +153,30 @@ export function makeChart(chart, { group, onZoom, whyEmpty }) {
     ctx.beginPath();
     ctx.rect(bbox.left, bbox.top, bbox.width, bbox.height);
     ctx.clip();
+    ctx.fillStyle = ctx.strokeStyle = colour("--no-data");
+    ctx.lineWidth = devicePixelRatio;
     for (const gap of drawn.gaps) {
-      const left = u.valToPos(gap.from_unix_ms / 1000, "x", true);
-      const right = u.valToPos(gap.to_unix_ms / 1000, "x", true);
-      ctx.fillStyle = colour("--no-data");
-      ctx.fillRect(left, bbox.top, Math.max(1, right - left), bbox.height);
+      const left = Math.max(bbox.left, u.valToPos(gap.from_unix_ms / 1000, "x", true));
+      const width = Math.min(bbox.left + bbox.width, u.valToPos(gap.to_unix_ms / 1000, "x", true)) - left;
+      if (width > 0) hatch(ctx, left, bbox.top, Math.max(1, width), bbox.height);
     }
+    ctx.restore();
+  }
+
+  function hatch(ctx, left, top, width, height) {
+    ctx.save();
+    ctx.beginPath();
+    ctx.rect(left, top, width, height);
+    ctx.clip();
+    ctx.fillRect(left, top, width, height);
+    ctx.beginPath();
+    // The lines of all gaps lie on one grid, so that neighbours look alike.
+    const step = HATCH_PX * devicePixelRatio;
+    for (let x = Math.floor((left - height) / step) * step; x < left + width; x += step) {
+      ctx.moveTo(x, top + height);
+      ctx.lineTo(x + height, top);
+    }
+    ctx.stroke();
     ctx.restore();
   }
 

@@ -16,27 +16,31 @@ export function setMeasured(el, text, missing, why = null) {
   return el;
 }
 
-/** The fold that tells how the host is measured; `draw(host, nowUnixMs)` brings it up to date. */
+/** The fold that tells how the host is measured; `draw(host, intervalMs, nowUnixMs)` brings it up to date. */
 export function measuringFold() {
   const line = h("span", { class: "measuring-line" });
-  const off = h("span", { class: "tone-warn" });
+  const off = h("span", { class: "measuring-off" });
   const body = h("div", { class: "measuring-body" });
   const element = h("details", { class: "measuring", testid: "measuring", hidden: true }, h("summary", null, h("h2", { text: "How it is measured" }), line, off), body);
   let drawn = null;
 
-  function draw(host, nowUnixMs) {
-    const { collector, cadence, spending, gaps = [] } = host;
-    element.hidden = !collector && !cadence && !spending && gaps.length === 0;
-    // What is old is told by a day's end, which moves: the minute is enough to draw it anew.
-    const signature = JSON.stringify([collector, cadence, spending, gaps, Math.floor(nowUnixMs / 60_000)]);
+  function draw(host, intervalMs, nowUnixMs) {
+    const { collector, spending, gaps = [] } = host;
+    const cadence = host.cadence ?? (intervalMs === null ? null : { interval_ms: intervalMs, slowed: null });
+    const cadenceText = cadence && cadenceWords(cadence);
+    element.hidden = !collector && !spending && !host.cadence && gaps.length === 0;
+    // The days of gaps are told as of now: the minute is enough to draw them anew.
+    const signature = JSON.stringify([collector, cadenceText, spending, gaps, Math.floor(nowUnixMs / 60_000)]);
     if (element.hidden || drawn === signature) return;
     drawn = signature;
-    setText(line, [collector && `containers from ${sourceWords({ ...collector, why: null })}`, cadence && cadenceWords(cadence)].filter(Boolean).join(" · "));
+    setText(line, [collector && `containers from ${sourceWords({ ...collector, why: null })}`, cadenceText].filter(Boolean).join(" · "));
     const missing = collector?.missing ?? [];
     setText(off, missing.length > 0 ? `${count(missing.length, "value")} off` : "");
+    // Only what somebody can do something about is worth a colour.
+    off.classList.toggle("tone-warn", missing.some((one) => one.remedy));
     body.replaceChildren(
       ...[
-        h("dl", { class: "facts" }, collector && [h("dt", { text: "Containers" }), h("dd", { text: sourceWords(collector) })], cadence && [h("dt", { text: "Cadence" }), h("dd", { text: cadenceWords(cadence) })]),
+        h("dl", { class: "facts" }, collector && [h("dt", { text: "Containers" }), h("dd", { text: sourceWords(collector) })], cadenceText && [h("dt", { text: "Cadence" }), h("dd", { text: cadenceText })]),
         missing.length > 0 && part("Off on this host", missingList(missing)),
         gaps.length > 0 && part("Events may be missing", gapList(gaps, nowUnixMs)),
         spending && part(`Traffic of the agent’s day, ${span(spending.since_ms)} old`, spendingTable(spendingOf(spending))),

@@ -79,7 +79,7 @@ export function updateRow(row, container) {
   setText(p.image, imageName(container.image));
   setAttribute(p.image, "title", container.image);
 
-  drawNumbers(p, container, store.hostById(hostId)?.collector ?? null);
+  drawNumbers(p, container, store.hostById(hostId));
   setText(p.ports, container.ports.join("  "));
   setAttribute(p.ports, "title", container.ports.join("\n") || null);
   drawUptime(p.uptime, container, isPast);
@@ -88,7 +88,7 @@ export function updateRow(row, container) {
 
 export const containerPath = (hostId, id, what) => `#/hosts/${encodeURIComponent(hostId)}/containers/${encodeURIComponent(id)}/${what}`;
 
-function drawNumbers(p, { id, state, stats }, collector) {
+function drawNumbers(p, { id, state, stats }, host) {
   // A container that does not run has no numbers; that is not the same as not knowing them.
   const hasNone = stats === null && ["exited", "created", "dead"].includes(state);
   for (const [el, text, value] of [
@@ -99,14 +99,14 @@ function drawNumbers(p, { id, state, stats }, collector) {
     if (hasNone) {
       setMeasured(el, "", null);
     } else {
-      setMeasured(el, text, missingOf(collector, value), stats === null ? "no sample of this container has arrived" : "it takes two samples to tell");
+      setMeasured(el, text, missingOf(host?.collector, value), stats === null ? "no sample of this container has arrived" : "it takes two samples to tell");
     }
   }
   const limit = stats?.memory_limit_bytes;
   setText(p.memoryLimit, hasNone || !stats || stats.memory_bytes === null ? "" : limit ? `of ${bytes(limit)}` : "no limit");
   const isTight = (stats?.memory_percent ?? 0) >= 90 && limit;
   p.memoryLimit.classList.toggle("tone-bad", Boolean(isTight));
-  drawSparkline(p.cpuSpark, hasNone ? [] : store.containerHistoryOf(id), clock.now(), (s) => s.cpu_percent, { floor: 10 });
+  drawSparkline(p.cpuSpark, hasNone ? [] : store.containerHistoryOf(id), clock.now(), (s) => s.cpu_percent, { floor: 10, intervalMs: store.intervalOf(host) });
 }
 
 function drawUptime(el, container, isPast) {

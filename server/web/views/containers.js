@@ -125,7 +125,7 @@ export function containersPanel(hostId) {
     drawHeads();
     freshness.hidden = list?.atUnixMs == null;
     const heardUnixMs = store.tellsChanges(host) ? host.heard_unix_ms : null;
-    setAge(listAge, list?.atUnixMs == null ? null : Math.max(list.atUnixMs, heardUnixMs ?? 0), host?.cadence?.interval_ms);
+    setAge(listAge, list?.atUnixMs == null ? null : Math.max(list.atUnixMs, heardUnixMs ?? 0), store.intervalOf(host));
     const running = all.filter((container) => container.state === "running").length;
     setText(summary, list ? `${running} of ${all.length} ${host && isRemembered(host) ? "were " : ""}running` : "");
     byProjectLabel.hidden = !all.some((container) => container.labels?.[PROJECT]);

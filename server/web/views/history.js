@@ -104,7 +104,7 @@ export function show({ params, query, setTitle }) {
     if (answer === null) return;
     const now = clock.now();
     const span = spanOf(range, now);
-    const shown = range.key === null ? answer : withLive(answer, liveSamples(), store.hostById(hostId)?.cadence?.interval_ms ?? 10_000);
+    const shown = range.key === null ? answer : withLive(answer, liveSamples(), store.intervalOf(store.hostById(hostId)) ?? 10_000);
     for (const chart of charts) chart.show(uPlot, shown, span);
   }
 

@@ -114,7 +114,7 @@ function tile(label, historyPath) {
 function update(p, host) {
   const now = clock.now();
   const samples = store.historyOf(host.id);
-  const intervalMs = host.cadence?.interval_ms ?? null;
+  const intervalMs = store.intervalOf(host);
   const why = whyUnknown(host);
   const { cpu, memory, network, disk } = p.tiles;
   setText(p.name, host.name);
@@ -144,7 +144,7 @@ function update(p, host) {
   drawSparkline(network.spark, samples, now, (s) => s.network_bytes_per_sec, { floor: 10_240, intervalMs });
   drawSparkline(disk.spark, samples, now, diskRate, { floor: 10_240, intervalMs });
   p.details.draw(stats);
-  p.measuring.draw(host, now);
+  p.measuring.draw(host, intervalMs, now);
   drawWarnings(p.warnings, host, samples, now);
   drawFacts(p.facts, host);
 }

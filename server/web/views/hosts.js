@@ -145,7 +145,7 @@ function updateRow(row, host) {
   const why = whyUnknown(host);
   const now = clock.now();
   const samples = store.historyOf(host.id);
-  const intervalMs = host.cadence?.interval_ms ?? null;
+  const intervalMs = store.intervalOf(host);
   setAttribute(row, "data-link", host.link);
   setAttribute(row, "data-engine", host.engine.state);
   setText(p.name, host.name);
