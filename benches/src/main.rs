@@ -9,6 +9,7 @@
 mod budget;
 mod codec;
 mod footprint;
+mod history;
 mod sampler;
 
 use std::path::PathBuf;
@@ -27,6 +28,7 @@ const SUBJECTS: &[Subject] = &[
     ("growth", footprint::growth),
     ("sampler", sampler::run),
     ("codec", codec::run),
+    ("history", history::run),
 ];
 
 fn main() -> ExitCode {

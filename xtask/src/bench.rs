@@ -11,7 +11,7 @@ use crate::shell::{self, cargo, target};
 /// Subjects that start the programs as they ship, each built alone so that no feature of another gets in.
 const ON_PROGRAMS: [&str; 3] = ["footprint", "compare", "growth"];
 /// Subjects that run the parts in the measuring program itself, built as the programs are.
-const ON_PARTS: [&str; 2] = ["sampler", "codec"];
+const ON_PARTS: [&str; 3] = ["sampler", "codec", "history"];
 
 pub(crate) fn run(mut parser: Parser) -> Result<()> {
     let subject = match parser.next()? {

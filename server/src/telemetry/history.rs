@@ -231,8 +231,12 @@ impl History {
         .await
     }
 
-    /// Answers a query as of now.
-    fn answer(&self, query: &Query, now_unix_ms: u64) -> Result<Answer, QueryError> {
+    /// Answers a query as of a time. Blocks; a task uses [`History::query`].
+    ///
+    /// # Errors
+    ///
+    /// [`QueryError::Read`].
+    pub fn answer(&self, query: &Query, now_unix_ms: u64) -> Result<Answer, QueryError> {
         let Query {
             from_unix_ms,
             to_unix_ms,

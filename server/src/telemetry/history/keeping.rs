@@ -92,6 +92,33 @@ impl History {
         self.hurry.1.recv().await.ok();
     }
 
+    /// Commits, seals what is due and makes room, as of a time. Blocks; the server's own writer does it once a minute.
+    ///
+    /// # Errors
+    ///
+    /// The store's; what failed is tried again the next time.
+    pub fn write_as_of(&self, now_unix_ms: u64) -> Result<(), StoreError> {
+        self.write_now(Scope::Minute, now_unix_ms)
+    }
+
+    /// The bytes of all pages in use on the disk, every tier counted. Reads the whole file.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub fn used_bytes(&self) -> Result<u64, StoreError> {
+        room::used_bytes(&self.store)
+    }
+
+    /// The bytes of all keys and values.
+    ///
+    /// # Errors
+    ///
+    /// The store's.
+    pub fn stored_bytes(&self) -> Result<u64, StoreError> {
+        room::stored_bytes(&self.store)
+    }
+
     /// Writes on a thread for blocking work. What fails is tried again the next time.
     async fn write(self: &Arc<Self>, scope: Scope) {
         let history = Arc::clone(self);
