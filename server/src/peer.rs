@@ -154,6 +154,78 @@ impl Peer {
     }
 }
 
+/// An agent of the extension that was let in.
+#[derive(Debug)]
+pub(crate) struct Extended {
+    pub(crate) peer: Peer,
+    pub(crate) agent_id: String,
+    pub(crate) host_id: String,
+    pub(crate) token: String,
+    /// What the server agreed to.
+    pub(crate) agreed: Value,
+    engine: String,
+}
+
+impl Extended {
+    /// Enrols a new agent with a token of its own.
+    #[track_caller]
+    pub(crate) fn enrolled(rig: &Rig, engine: &str) -> Extended {
+        let token = registration_token(rig, false);
+        Extended::registered(rig, engine, &token, |_| {})
+    }
+
+    /// Comes again with its permanent token.
+    #[track_caller]
+    pub(crate) fn again(self, rig: &Rig) -> Extended {
+        let token = self.token.clone();
+        Extended::registered(rig, &self.engine, &token, |_| {})
+    }
+
+    /// Registers with `token`, and with what `change` makes of the message.
+    #[track_caller]
+    pub(crate) fn registered(
+        rig: &Rig,
+        engine: &str,
+        token: &str,
+        change: impl FnOnce(&mut Value),
+    ) -> Extended {
+        let mut hello = register(token, engine);
+        hello["capabilities"]["pilotfish_1"] = json!(true);
+        change(&mut hello);
+        let (peer, mut answer) = Peer::registered(rig, &hello);
+        let text = |name: &str| answer[name].as_str().map(str::to_owned);
+        let extended = Extended {
+            agent_id: text("agent_id").unwrap_or_else(|| panic!("{answer}")),
+            host_id: text("host_id").unwrap(),
+            token: text("permanent_token").unwrap_or_else(|| token.to_owned()),
+            agreed: answer["pilotfish"].take(),
+            peer,
+            engine: engine.to_owned(),
+        };
+        linked(rig, &extended.host_id);
+        extended
+    }
+
+    pub(crate) fn host(&self) -> HostId {
+        HostId::new(self.host_id.as_str()).unwrap()
+    }
+
+    #[track_caller]
+    pub(crate) fn say(&mut self, message: &Value) {
+        self.peer.say(message);
+    }
+
+    #[track_caller]
+    pub(crate) fn send(&mut self, message: Message) {
+        self.peer.socket.send(message).unwrap();
+    }
+
+    #[track_caller]
+    pub(crate) fn hear(&mut self) -> Value {
+        self.peer.hear()
+    }
+}
+
 /// Waits until the agent of a host can be asked: it hears its answer a moment before that.
 #[track_caller]
 pub(crate) fn linked(rig: &Rig, host: &str) {

@@ -124,6 +124,15 @@ impl Rig {
 
     /// Stops the server; gives what it leaves, for the next.
     pub(crate) fn stop(self) -> TempDir {
+        self.end(true)
+    }
+
+    /// Ends the server without a last word to its store or history.
+    pub(crate) fn crash(self) -> TempDir {
+        self.end(false)
+    }
+
+    fn end(self, is_orderly: bool) -> TempDir {
         let Rig {
             app,
             trigger,
@@ -133,7 +142,10 @@ impl Rig {
         } = self;
         trigger.fire();
         drop(runtime);
-        smol::block_on(keeping::finish(&app));
+        if is_orderly {
+            smol::block_on(keeper::finish(&app));
+            smol::block_on(keeping::finish(&app));
+        }
         let (store, history) = (Arc::clone(&app.store), Arc::clone(&app.history));
         drop(app);
         // Work on the pool for blocking work ends by itself.

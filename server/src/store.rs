@@ -13,6 +13,7 @@ pub mod events;
 mod file;
 pub mod history;
 pub mod hosts;
+pub mod last_events;
 pub mod marks;
 pub mod record;
 pub mod registration_tokens;
@@ -331,6 +332,7 @@ fn prepare(transaction: &WriteTransaction) -> Result<(), StoreError> {
     audit::prepare(transaction)?;
     events::prepare(transaction)?;
     hosts::prepare(transaction)?;
+    last_events::prepare(transaction)?;
     marks::prepare(transaction)?;
     registration_tokens::prepare(transaction)?;
     sessions::prepare(transaction)?;

@@ -1,12 +1,15 @@
 //! What this server agrees to with an agent, beyond the base dialect.
 
+use pilotfish_protocol::extension::Spooled;
 use pilotfish_protocol::{Extension, HostId, extension};
 
 use crate::agents::Times;
 use crate::agents::session::exchange::{Dialect, Rhythm};
 use crate::app::App;
+use crate::chain::chain;
 use crate::clock::{self, millis};
 use crate::store::agents::AgentRecord;
+use crate::store::marks;
 use crate::telemetry::fleet::SessionId;
 
 /// Gives the rhythm of an agent's session; `None` when it does not offer the extension.
@@ -21,13 +24,21 @@ fn rhythm(times: &Times, agent: &AgentRecord) -> Option<Rhythm> {
 }
 
 /// Tells an agent that offers the extension what this server agrees to; `None` when it offers none.
-pub fn extension(
+///
+/// What is told of the last tick and event holds because nothing of an earlier session counts from here on.
+pub async fn extension(
     app: &App,
     agent: &AgentRecord,
     host: &HostId,
     session: SessionId,
 ) -> Option<Extension> {
+    app.board.supersede(host, session);
     let rhythm = rhythm(&app.agents.times, agent)?;
+    let spooled = spooled(app, agent).await;
+    let last_event_ns = app.board.look(|fleet| {
+        let last_event = fleet.find(host)?.told.last_event.as_ref()?;
+        Some(last_event.stamped_ns())
+    });
     Some(Extension {
         version: extension::VERSION,
         session: session.0,
@@ -36,10 +47,30 @@ pub fn extension(
         heartbeat_ms: millis(rhythm.heartbeat),
         silence_ms: millis(rhythm.silence),
         containers: app.board.held(host),
-        spooled: Vec::new(),
-        last_tick: app.board.look(|fleet| fleet.find(host)?.told.last_tick),
-        last_event_ns: None,
+        spooled,
+        last_tick: app.history.last_tick(host),
+        last_event_ns,
     })
+}
+
+/// Gives how far an agent's spool is durable: both as events and in the history, each of which has its own file and marks.
+async fn spooled(app: &App, agent: &AgentRecord) -> Vec<Spooled> {
+    let id = agent.id.clone();
+    let events = app.with_store(move |store| marks::list(store, &id)).await;
+    let events = events.unwrap_or_else(|error| {
+        log::error!("{}", chain(&error));
+        Vec::new()
+    });
+    // Entries that come again for want of a mark are recognised one by one.
+    let history = app.history.spooled(&agent.id).await.unwrap_or_default();
+    let in_both = events.into_iter().filter_map(|Spooled { run, seq }| {
+        let other = history.iter().find(|other| other.run == run)?;
+        Some(Spooled {
+            run,
+            seq: seq.min(other.seq),
+        })
+    });
+    in_both.collect()
 }
 
 /// Tells which protocol a session with this agent speaks.

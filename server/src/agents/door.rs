@@ -23,6 +23,7 @@ use crate::agents::agreement;
 use crate::agents::enrolment::{self, Admitted, EnrolmentError};
 use crate::agents::live;
 use crate::agents::meter::{Meter, Metered, TooMuch};
+use crate::agents::roster::REPLACED;
 use crate::api::call::{Call, Doer};
 use crate::app::App;
 use crate::clock;
@@ -236,7 +237,7 @@ async fn welcome<S>(
         agent_id: agent.id.clone(),
         host_id: host.id.clone(),
         permanent_token,
-        pilotfish: agreement::extension(app, &agent, &host.id, session),
+        pilotfish: agreement::extension(app, &agent, &host.id, session).await,
     });
     if !say(&mut socket, Message::text(success.encode())).await {
         log::info!(
@@ -244,6 +245,11 @@ async fn welcome<S>(
             host.name,
             host.id
         );
+        // What it tells does not count any more.
+        let link = app.agents.roster.find(&host.id);
+        if let Some(older) = link.filter(|link| link.session < session) {
+            older.dismiss(REPLACED);
+        }
         return;
     }
     live::run(app, socket, &meter, &agent, &host, session).await;

@@ -4,20 +4,21 @@ mod spool;
 mod told;
 
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender, TrySendError};
 use async_io::Timer;
 use async_tungstenite::WebSocketSender;
 use async_tungstenite::tungstenite::protocol::frame::coding::CloseCode;
-use async_tungstenite::tungstenite::{Error as WsError, Message, Utf8Bytes};
+use async_tungstenite::tungstenite::{Error as WsError, Message};
 use futures_lite::{AsyncRead, AsyncWrite, FutureExt as _, StreamExt as _, future};
-use pilotfish_protocol::{AgentMessage, HostId};
+use pilotfish_protocol::HostId;
+use pilotfish_protocol::extension::Coverage;
 
 use crate::agents::agreement;
 use crate::agents::calls;
 use crate::agents::door::{self, Socket, close_code};
+use crate::agents::live::spool::Spooling;
 use crate::agents::meter::{Meter, Metered};
 use crate::agents::roster::{Goodbye, Order, Outcome, Place, REMOVED, REPLACED};
 use crate::agents::session::Session;
@@ -35,9 +36,6 @@ const OUTGOING: usize = 128;
 
 /// How long the peer may take to read one message.
 const SEND_WAIT: Duration = Duration::from_secs(30);
-
-/// How many messages that cannot be read are passed over before the connection is closed.
-const UNREADABLE: u32 = 100;
 
 /// How often the board is told that the agent was heard.
 const HEARD_EVERY: Duration = Duration::from_secs(5);
@@ -72,8 +70,10 @@ struct Talk<'a> {
     unreadable: u32,
     /// What its stats frames add up to, in a session that agreed to the extension.
     ticks: Option<Ticks>,
-    /// A batch of its spool is being kept.
-    is_spooling: Arc<AtomicBool>,
+    /// What was told before its first tick, which says how its clock stands to ours.
+    early: Vec<Coverage>,
+    /// What it brings out of its spool.
+    spooling: Spooling,
     /// How many ticks it may tell.
     tick_allowance: Allowance,
     /// The hash of the permanent token, until the agent is known to have that.
@@ -128,13 +128,18 @@ pub async fn run<S>(
             outgoing,
             unreadable: 0,
             ticks: is_extended.then(Ticks::default),
-            is_spooling: Arc::default(),
+            early: Vec::new(),
+            spooling: Spooling::new(app.board.last_event(&host.id), now),
             tick_allowance: Allowance::new(now),
             unanswered: agent.unanswered.map(|_| agent.token_hash),
         };
-        let reader = talk.hold(&mut session, &place, &mut receiver);
-        let writer = write(&mut sender, queue);
-        reader.or(writer).await
+        let end = {
+            let reader = talk.hold(&mut session, &place, &mut receiver);
+            let writer = write(&mut sender, queue);
+            reader.or(writer).await
+        };
+        talk.note_early();
+        end
     };
     // In this order: nobody finds the link any more, then its calls fail, then the host is shown offline.
     app.agents.roster.leave(&host.id, id);
@@ -274,7 +279,7 @@ impl Talk<'_> {
     }
 
     /// Does what the session wants; gives the end, when it wants that.
-    fn carry_out(&self, session: &mut Session<Sender<Outcome>>) -> Option<End> {
+    fn carry_out(&mut self, session: &mut Session<Sender<Outcome>>) -> Option<End> {
         while let Some(output) = session.poll_output() {
             match output {
                 Output::Send(text) => {
@@ -343,28 +348,6 @@ impl Talk<'_> {
                 Err(lost(close_code(&error)))
             }
             None => Err(lost(None)),
-        }
-    }
-
-    /// Reads a message. One that cannot be read is passed over: an agent of another version must not lose its session for it.
-    fn text(&mut self, text: &Utf8Bytes) -> Result<Option<AgentMessage>, End> {
-        match AgentMessage::decode(text) {
-            Ok(AgentMessage::Unknown { kind }) => {
-                log::debug!("session {}: unknown message {kind}", self.id.0);
-                Ok(None)
-            }
-            Ok(message) => Ok(Some(message)),
-            Err(error) => {
-                self.unreadable += 1;
-                if self.unreadable > UNREADABLE {
-                    return Err(End {
-                        close: Some((CloseCode::Invalid, "Too many messages that cannot be read")),
-                        why: "its messages cannot be read",
-                    });
-                }
-                log::debug!("session {}: {error}", self.id.0);
-                Ok(None)
-            }
         }
     }
 }

@@ -5,7 +5,7 @@ use redb::{ReadableTable as _, ReadableTableMetadata as _, TableDefinition, Writ
 use serde::{Deserialize, Serialize};
 
 use crate::store::record::{decode, encode};
-use crate::store::{Store, StoreError};
+use crate::store::{Store, StoreError, last_events};
 
 const NAME: &str = "events";
 
@@ -36,6 +36,12 @@ pub struct EventRecord {
     pub image: Option<String>,
     /// What else is worth knowing, e.g. the exit code.
     pub detail: Option<String>,
+    /// The Engine's own stamp, by its clock.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stamped_unix_ms: Option<u64>,
+    /// An agent told it afterwards, out of its spool: nobody is to be alerted by it.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub is_late: bool,
 }
 
 /// What an event is about.
@@ -76,6 +82,7 @@ pub fn append_in(
     transaction: &WriteTransaction,
     batch: &[(u64, EventRecord)],
 ) -> Result<(), StoreError> {
+    last_events::take_in(transaction, batch)?;
     append_to_ring(transaction, batch, EVENTS)
 }
 
@@ -138,6 +145,8 @@ mod tests {
             container_name: None,
             image: None,
             detail: None,
+            stamped_unix_ms: None,
+            is_late: false,
         };
         (id, event)
     }

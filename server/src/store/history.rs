@@ -10,7 +10,7 @@ pub mod reading;
 pub mod rolling;
 pub mod room;
 
-use pilotfish_protocol::extension::RunId;
+use pilotfish_protocol::extension::{LastTick, RunId};
 use pilotfish_protocol::{AgentId, HostId};
 use redb::{ReadableTable as _, TableDefinition, WriteTransaction};
 
@@ -37,6 +37,10 @@ const COUNTERS: TableDefinition<'_, &str, u64> = TableDefinition::new("history_c
 /// Ticks as they came ([`ticks`](crate::telemetry::history::ticks)).
 const FRESH: TableDefinition<'_, FreshKey, &[u8]> = TableDefinition::new("history_fresh");
 
+/// Host id → run and time of the last tick that is committed, of those that were told live.
+const LAST_TICKS: TableDefinition<'_, &str, (u64, u64)> =
+    TableDefinition::new("history_last_ticks");
+
 /// Segments ([`segment`](crate::telemetry::history::segment)).
 const SEGMENTS: TableDefinition<'_, SegmentKey<'_>, &[u8]> =
     TableDefinition::new("history_segments");
@@ -49,7 +53,22 @@ pub struct Part<'a> {
     /// Its ticks.
     pub ticks: &'a [u8],
     /// What the ticks stand for, when an agent had spooled them.
-    pub mark: Option<(&'a AgentId, RunId, u64)>,
+    pub mark: Option<Mark<'a>>,
+    /// The last of the ticks, when an agent that spools told them live.
+    pub last_tick: Option<LastTick>,
+}
+
+/// How far what an agent had spooled is there, once a part is.
+#[derive(Debug, Clone, Copy)]
+pub struct Mark<'a> {
+    /// The agent.
+    pub agent: &'a AgentId,
+    /// Its run.
+    pub run: RunId,
+    /// The run's mark as it was when the part was made; when it is another one now, the part is left out.
+    pub before: Option<u64>,
+    /// The mark from then on.
+    pub seq: u64,
 }
 
 /// Where a part lies in `fresh`.
@@ -70,10 +89,20 @@ fn prepare(transaction: &WriteTransaction) -> Result<(), StoreError> {
     transaction.open_table(COUNTERS)?;
     transaction.open_table(FRESH)?;
     transaction.open_table(SEGMENTS)?;
+    transaction.open_table(LAST_TICKS)?;
     marks::prepare(transaction)
 }
 
-/// Commits parts, all of them or none; those whose mark says that they are there already are left out.
+/// What came of a commit.
+#[derive(Debug, Default)]
+pub struct Committed {
+    /// Where the parts are.
+    pub fresh: Vec<Fresh>,
+    /// The places of those that were left out, since their mark had moved.
+    pub outdated: Vec<usize>,
+}
+
+/// Commits parts, all of them or none, but for those whose mark has moved since they were made.
 ///
 /// # Errors
 ///
@@ -82,9 +111,9 @@ pub fn commit(
     store: &Store,
     now_unix_ms: u64,
     parts: &[Part<'_>],
-) -> Result<Vec<Fresh>, StoreError> {
+) -> Result<Committed, StoreError> {
     store.write(|transaction| {
-        let mut written = Vec::with_capacity(parts.len());
+        let mut committed = Committed::default();
         let mut counters = transaction.open_table(COUNTERS)?;
         let last = counters.get("last_batch")?.map_or(0, |last| last.value());
         let batch = now_unix_ms.max(last + 1);
@@ -92,10 +121,21 @@ pub fn commit(
         let mut fresh = transaction.open_table(FRESH)?;
         let mut added = 0;
         for (place, part) in (0_u32..).zip(parts) {
-            if let Some((agent, run, seq)) = part.mark
-                && !marks::advance_in(transaction, agent, run, seq)?
+            if let Some(Mark {
+                agent,
+                run,
+                before,
+                seq,
+            }) = part.mark
+                && (marks::find_in(transaction, agent, run)? != before
+                    || !marks::advance_in(transaction, agent, run, seq)?)
             {
+                committed.outdated.push(place as usize);
                 continue;
+            }
+            if let Some(LastTick { run, at_ms }) = part.last_tick {
+                let mut last_ticks = transaction.open_table(LAST_TICKS)?;
+                last_ticks.insert(part.host.as_str(), (run.0, at_ms))?;
             }
             if part.ticks.is_empty() {
                 continue;
@@ -103,7 +143,7 @@ pub fn commit(
             let number = number_in(transaction, &mut counters, part.host)?;
             fresh.insert((batch, slot(number), number, place), part.ticks)?;
             added += keys::FRESH_KEY_BYTES + part.ticks.len() as u64;
-            written.push(Fresh {
+            committed.fresh.push(Fresh {
                 host: part.host.clone(),
                 number,
                 entry: (batch, place),
@@ -111,7 +151,30 @@ pub fn commit(
             });
         }
         change_stored(&mut counters, added, 0)?;
-        Ok(written)
+        Ok(committed)
+    })
+}
+
+/// Lists the last live tick of every host that is committed.
+///
+/// # Errors
+///
+/// The store's.
+pub fn list_last_ticks(store: &Store) -> Result<Vec<(HostId, LastTick)>, StoreError> {
+    store.read(|transaction| {
+        let mut found = Vec::new();
+        for entry in transaction.open_table(LAST_TICKS)?.iter()? {
+            let (id, last) = entry?;
+            let (run, at_ms) = last.value();
+            let run = RunId(run);
+            // What stands in the table was an id when it was written.
+            found.extend(
+                HostId::new(id.value())
+                    .ok()
+                    .map(|id| (id, LastTick { run, at_ms })),
+            );
+        }
+        Ok(found)
     })
 }
 
@@ -155,6 +218,7 @@ pub fn list_fresh(store: &Store) -> Result<Vec<Fresh>, StoreError> {
 pub fn forget(store: &Store, host: &HostId, agent: &AgentId) -> Result<(), StoreError> {
     store.write(|transaction| {
         marks::remove_in(transaction, agent)?;
+        transaction.open_table(LAST_TICKS)?.remove(host.as_str())?;
         let Some(number) = transaction
             .open_table(HOSTS)?
             .remove(host.as_str())?

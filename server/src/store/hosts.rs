@@ -5,7 +5,7 @@ use redb::{ReadableTable as _, TableDefinition, WriteTransaction};
 use serde::{Deserialize, Serialize};
 
 use crate::store::record::{decode, encode};
-use crate::store::{Store, StoreError, agents};
+use crate::store::{Store, StoreError, agents, last_events, marks};
 
 const NAME: &str = "hosts";
 
@@ -147,6 +147,8 @@ pub fn remove(store: &Store, id: &HostId) -> Result<Option<HostRecord>, StoreErr
         transaction.open_table(TABLE)?.remove(id.as_str())?;
         transaction.open_table(NAMES)?.remove(host.name.as_str())?;
         agents::remove_in(transaction, &host.agent_id)?;
+        marks::remove_in(transaction, &host.agent_id)?;
+        last_events::remove_in(transaction, id)?;
         Ok(Some(host))
     })
 }

@@ -3,7 +3,7 @@
 //! The events' store and the history each have such a table, for what each holds.
 
 use pilotfish_protocol::AgentId;
-use pilotfish_protocol::extension::RunId;
+use pilotfish_protocol::extension::{RUNS, RunId, Spooled};
 use redb::{ReadableTable as _, TableDefinition, WriteTransaction};
 
 use crate::store::{Store, StoreError};
@@ -11,15 +11,48 @@ use crate::store::{Store, StoreError};
 /// Agent, run → the last sequence number, and the order in which the agent's runs came.
 const TABLE: TableDefinition<'_, (&str, u64), (u64, u64)> = TableDefinition::new("spool_marks");
 
-/// Runs that are remembered of an agent; the mark of the oldest goes.
-pub const RUNS: usize = 8;
-
 pub(super) fn prepare(transaction: &WriteTransaction) -> Result<(), StoreError> {
     transaction.open_table(TABLE)?;
     Ok(())
 }
 
+/// Gives a run's mark as part of a transaction.
+///
+/// # Errors
+///
+/// The store's.
+pub fn find_in(
+    transaction: &WriteTransaction,
+    agent: &AgentId,
+    run: RunId,
+) -> Result<Option<u64>, StoreError> {
+    let marks = transaction.open_table(TABLE)?;
+    let mark = marks.get((agent.as_str(), run.0))?;
+    Ok(mark.map(|mark| mark.value().0))
+}
+
+/// Gives all marks of an agent, of the newest run last.
+///
+/// # Errors
+///
+/// The store's.
+pub fn list(store: &Store, agent: &AgentId) -> Result<Vec<Spooled>, StoreError> {
+    store.read(|transaction| {
+        let marks = transaction.open_table(TABLE)?;
+        let mut found = Vec::new();
+        for entry in marks.range((agent.as_str(), 0)..=(agent.as_str(), u64::MAX))? {
+            let (key, mark) = entry?;
+            let (seq, order) = mark.value();
+            let run = RunId(key.value().1);
+            found.push((order, Spooled { run, seq }));
+        }
+        found.sort_unstable_by_key(|(order, _)| *order);
+        Ok(found.into_iter().map(|(_, spooled)| spooled).collect())
+    })
+}
+
 /// Moves a run's mark to `seq` as part of a transaction; answers `false`, and changes nothing, when it is there or beyond already.
+/// Of the agent's runs [`RUNS`] are remembered; the mark of the oldest goes.
 ///
 /// # Errors
 ///

@@ -3,6 +3,7 @@
 //! Every change goes the same way: the fleet takes it, viewers are told, and what is worth keeping goes into the journal, which
 //! [`Board::flush`] writes to the store.
 
+pub mod events;
 mod lists;
 mod measured;
 mod records;
@@ -10,20 +11,19 @@ mod viewers;
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use pilotfish_protocol::{ContainerEvent, EngineState, HostId, Trouble};
+use pilotfish_protocol::{EngineState, HostId, Trouble};
 
 use crate::app::App;
 use crate::clock;
 use crate::store::agents::AgentRecord;
 use crate::store::events::{EventRecord, Subject as About};
 use crate::store::hosts::HostRecord;
-use crate::store::{Store, StoreError, agents, events, hosts};
+use crate::store::{Store, StoreError, agents, events as stored_events, hosts, last_events};
 use crate::telemetry::board::records::{facts, host_event};
 use crate::telemetry::board::viewers::containers_message;
 use crate::telemetry::fanout::{Fanout, Subject};
 use crate::telemetry::fleet::{EngineChange, Fleet, SessionId};
 use crate::telemetry::journal::Journal;
-use crate::telemetry::notable;
 use crate::telemetry::view::{EventView, HostView, Live};
 
 /// What is known now.
@@ -60,12 +60,21 @@ impl Board {
             .into_iter()
             .map(|(agent, heard)| (agent.host_id.clone(), (agent, heard)))
             .collect();
-        let last_event = events::last_id(store)?;
+        let last_id = stored_events::last_id(store)?;
+        let last_events = last_events::list(store)?;
         let mut state = self.lock();
-        state.journal.continue_after(last_event);
+        state.journal.continue_after(last_id);
         for host in all_hosts {
             if let Some((agent, heard)) = all_agents.remove(&host.id) {
                 state.fleet.learn(&host.id, facts(&host, &agent, heard));
+            }
+        }
+        for (host, last_event) in last_events {
+            let told = HostId::new(host)
+                .ok()
+                .and_then(|id| state.fleet.told_of(&id));
+            if let Some(told) = told {
+                told.last_event = Some(last_event);
             }
         }
         Ok(())
@@ -124,6 +133,11 @@ impl Board {
         true
     }
 
+    /// From here on nothing that an earlier session of the host tells counts.
+    pub fn supersede(&self, id: &HostId, session: SessionId) {
+        self.lock().fleet.supersede(id, session);
+    }
+
     /// Takes the link down, if `session` is the present one.
     pub fn detach(&self, id: &HostId, session: SessionId, why: &str) {
         let now = clock::unix_ms();
@@ -153,44 +167,6 @@ impl Board {
             EngineChange::Down(why) => state.happened(id, About::Engine, "down", Some(why)),
         }
         state.tell_host(id);
-    }
-
-    /// Takes an event of a container.
-    pub fn container_event(
-        &self,
-        id: &HostId,
-        session: SessionId,
-        event: &ContainerEvent,
-    ) -> Noted {
-        let unix_ms = clock::unix_ms();
-        let mut state = self.lock();
-        let notable = notable::notable(event);
-        let noted = Noted {
-            is_list_old: notable.is_some(),
-        };
-        let Some((notable, host)) = notable.zip(state.fleet.find(id)) else {
-            return noted;
-        };
-        if host.session != Some(session) {
-            return noted;
-        }
-        let text = |text: &str| {
-            let text = crate::telemetry::container::cut(text, 512);
-            (!text.is_empty()).then_some(text)
-        };
-        let record = EventRecord {
-            at_unix_ms: notable::at_unix_ms(event, unix_ms),
-            host_id: Some(id.clone()),
-            host_name: host.facts.name.clone(),
-            subject: About::Container,
-            action: notable.action.to_owned(),
-            container_id: Some(event.container_id.short().to_owned()),
-            container_name: text(event.container_name.trim_start_matches('/')),
-            image: text(&event.image),
-            detail: notable.detail,
-        };
-        state.event(record);
-        noted
     }
 
     /// Takes trouble that the agent reports.
@@ -253,7 +229,7 @@ impl Board {
             }
             let write = app.with_store(move |store| {
                 store.write(|transaction| {
-                    events::append_in(transaction, &batch.events)?;
+                    stored_events::append_in(transaction, &batch.events)?;
                     for (agent, at_unix_ms) in &batch.heard {
                         agents::put_heard_in(transaction, agent, *at_unix_ms)?;
                     }
@@ -278,14 +254,17 @@ impl Board {
 
 impl State {
     fn event(&mut self, record: EventRecord) {
+        // The id is the one that `add` gives on the next line.
+        self.show(self.journal.next_id(), &record);
+        self.journal.add(record);
+    }
+
+    fn show(&mut self, id: u64, record: &EventRecord) {
         if !self.fanout.is_empty() {
-            // The id is the one that `add` gives on the next line but one.
-            let id = self.journal.next_id();
-            let event = EventView::of(id, &record);
+            let event = EventView::of(id, record);
             let message = Live::Event { event }.encode();
             self.fanout.queue(&message);
         }
-        self.journal.add(record);
     }
 
     fn happened(&mut self, id: &HostId, about: About, action: &str, detail: Option<String>) {

@@ -13,7 +13,7 @@ use crate::telemetry::sample::HostSample;
 
 pub use engines::{Engine, EngineChange, Health};
 pub use lists::List;
-pub use measured::{SAMPLE_LIFE_MS, Told};
+pub use measured::{Counted, SAMPLE_LIFE_MS, Told};
 
 /// Most containers kept of one host.
 pub const CONTAINERS: usize = 5000;
@@ -177,9 +177,17 @@ impl Fleet {
         Some(was_offline)
     }
 
+    /// From here on nothing that an earlier session tells counts: `session` is told what is known.
+    pub fn supersede(&mut self, id: &HostId, session: SessionId) {
+        if let Some(host) = self.hosts.get_mut(id) {
+            host.newest = host.newest.max(Some(session));
+        }
+    }
+
     /// Takes the link down, if `session` is the present one; answers whether it was.
     pub fn detach(&mut self, id: &HostId, session: SessionId, at_unix_ms: u64) -> bool {
-        let Some(host) = self.live(id, session) else {
+        let host = self.hosts.get_mut(id);
+        let Some(host) = host.filter(|host| host.session == Some(session)) else {
             return false;
         };
         host.session = None;
@@ -220,9 +228,10 @@ impl Fleet {
         swept
     }
 
-    fn live(&mut self, id: &HostId, session: SessionId) -> Option<&mut Host> {
+    /// Gives the host while what `session` tells counts: it is the present one, and no later one has shown its token.
+    pub fn live(&mut self, id: &HostId, session: SessionId) -> Option<&mut Host> {
         let host = self.hosts.get_mut(id)?;
-        (host.session == Some(session)).then_some(host)
+        (host.session == Some(session) && host.newest == Some(session)).then_some(host)
     }
 }
 

@@ -10,6 +10,7 @@ mod column;
 pub mod gathering;
 pub mod keeping;
 pub mod memory;
+mod seen;
 pub mod segment;
 pub mod subject;
 pub mod ticks;
@@ -23,7 +24,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_channel::{Receiver, Sender};
-use pilotfish_protocol::extension::RunId;
+use pilotfish_protocol::extension::{LastTick, RunId, Spooled};
 use pilotfish_protocol::{AgentId, HostId, ShortId};
 
 use crate::clock;
@@ -34,8 +35,8 @@ use crate::telemetry::measure::{Measure, Row};
 
 use answer::{Answer, Answering};
 use keeping::Writing;
-use memory::{LATE, Late, Memory};
-use ticks::Ticks;
+pub use memory::Late;
+use memory::{LATE, Memory};
 use tier::Retention;
 
 /// Most queries that are answered at a time; one more is refused.
@@ -60,11 +61,7 @@ pub struct History {
 }
 
 /// What an agent had spooled, and who waits for its commit.
-type Waiting = (Late, Sender<()>);
-
-/// Rows that an agent had spooled, gathered to be recorded as one.
-#[derive(Debug, Default)]
-pub struct LateRows(Ticks);
+type Waiting = (Late, Sender<bool>);
 
 /// Why late rows were not recorded: nothing of them was, and they may be sent again.
 #[derive(Debug, thiserror::Error)]
@@ -128,6 +125,7 @@ impl History {
     fn on(store: Store, retention: Retention) -> Result<History, StoreError> {
         let mut memory = Memory::default();
         memory.add_fresh(stored::list_fresh(&store)?);
+        memory.add_last_ticks(stored::list_last_ticks(&store)?);
         Ok(History {
             store,
             retention,
@@ -141,33 +139,57 @@ impl History {
 
     /// Records a tick: `rows` were measured at `at_unix_ms` and stand for the `span_ms` before it. Quick; never waits for the disk.
     pub fn record(&self, host: &HostId, at_unix_ms: u64, span_ms: u64, rows: &[Row<'_>]) {
-        if self.memory().record(host, at_unix_ms, span_ms, rows) {
+        self.take(host, at_unix_ms, span_ms, rows, None);
+    }
+
+    /// As [`History::record`], for a tick of an agent that spools: that it was taken is committed as one with the rows.
+    pub fn record_live(
+        &self,
+        host: &HostId,
+        tick: LastTick,
+        at_unix_ms: u64,
+        span_ms: u64,
+        rows: &[Row<'_>],
+    ) {
+        self.take(host, at_unix_ms, span_ms, rows, Some(tick));
+    }
+
+    fn take(
+        &self,
+        host: &HostId,
+        at_unix_ms: u64,
+        span_ms: u64,
+        rows: &[Row<'_>],
+        last_tick: Option<LastTick>,
+    ) {
+        let now_unix_ms = clock::unix_ms();
+        let mut memory = self.memory();
+        let rows = memory.admit(host, rows, now_unix_ms);
+        let is_pressed = memory.record(host, at_unix_ms, span_ms, &rows, last_tick);
+        drop(memory);
+        if is_pressed {
             // Full means that the writer is told already.
             self.hurry.0.try_send(()).ok();
         }
     }
 
-    /// Records what an agent had spooled up to `(run, seq)`, exactly once: answers when it is on the disk, together with the mark.
-    /// What the mark already covers is not recorded again; that is no error.
+    /// Gives the last live tick of a host that was taken, or before this server started was committed.
+    pub fn last_tick(&self, host: &HostId) -> Option<LastTick> {
+        self.memory().last_tick(host)
+    }
+
+    /// Leaves of rows that an agent had spooled only those for which its host has room today.
+    pub fn admit<'a>(&self, host: &HostId, rows: &[Row<'a>]) -> Vec<Row<'a>> {
+        self.memory().admit(host, rows, clock::unix_ms())
+    }
+
+    /// Records what an agent had spooled, exactly once: answers when it is on the disk, together with the mark; `false` when the mark is no longer that
+    /// after which the rows come, and nothing was recorded.
     ///
     /// # Errors
     ///
     /// [`Refused`].
-    pub async fn record_late(
-        &self,
-        host: &HostId,
-        agent: &AgentId,
-        run: RunId,
-        seq: u64,
-        rows: LateRows,
-    ) -> Result<(), Refused> {
-        let late = Late {
-            host: host.clone(),
-            agent: agent.clone(),
-            run,
-            seq,
-            ticks: rows.0,
-        };
+    pub async fn record_late(&self, late: Late) -> Result<bool, Refused> {
         let (done, is_done) = async_channel::bounded(1);
         self.late.0.try_send((late, done)).map_err(|_| Refused)?;
         self.hurry.0.try_send(()).ok();
@@ -186,6 +208,20 @@ impl History {
     ) -> Result<Option<u64>, Refused> {
         let (history, agent) = (Arc::clone(self), agent.clone());
         let found = blocking::unblock(move || marks::find(&history.store, &agent, run)).await;
+        found.map_err(|error| {
+            log::error!("history: {}", crate::chain::chain(&error));
+            Refused
+        })
+    }
+
+    /// Gives the marks of all runs of an agent, of the newest last.
+    ///
+    /// # Errors
+    ///
+    /// [`Refused`].
+    pub async fn spooled(self: &Arc<Self>, agent: &AgentId) -> Result<Vec<Spooled>, Refused> {
+        let (history, agent) = (Arc::clone(self), agent.clone());
+        let found = blocking::unblock(move || marks::list(&history.store, &agent)).await;
         found.map_err(|error| {
             log::error!("history: {}", crate::chain::chain(&error));
             Refused
@@ -289,13 +325,6 @@ impl History {
 
     fn writing(&self) -> MutexGuard<'_, Writing> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-impl LateRows {
-    /// Adds a tick, in any order of times.
-    pub fn add(&mut self, at_unix_ms: u64, span_ms: u64, rows: &[Row<'_>]) {
-        self.0.add(at_unix_ms, span_ms, rows);
     }
 }
 

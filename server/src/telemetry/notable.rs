@@ -59,16 +59,20 @@ pub fn notable(event: &ContainerEvent) -> Option<Notable> {
     Some(Notable { action, detail })
 }
 
+/// Gives the Engine's stamp of an event, by its clock.
+pub fn stamped_unix_ms(event: &ContainerEvent) -> Option<u64> {
+    let at = event.timestamp?;
+    u64::try_from(at.unix_ms()).ok()
+}
+
 /// Gives the time of an event: the Engine's word when it can be true, else the server's.
 pub fn at_unix_ms(event: &ContainerEvent, now_unix_ms: u64) -> u64 {
-    let told = event
-        .timestamp
-        .and_then(|at| u64::try_from(at.unix_ms()).ok());
-    told.filter(|told| {
-        *told <= now_unix_ms.saturating_add(AHEAD_MS)
-            && *told >= now_unix_ms.saturating_sub(LATE_MS)
-    })
-    .map_or(now_unix_ms, |told| told.min(now_unix_ms))
+    stamped_unix_ms(event)
+        .filter(|told| {
+            *told <= now_unix_ms.saturating_add(AHEAD_MS)
+                && *told >= now_unix_ms.saturating_sub(LATE_MS)
+        })
+        .map_or(now_unix_ms, |told| told.min(now_unix_ms))
 }
 
 #[cfg(test)]

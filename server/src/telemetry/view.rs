@@ -33,6 +33,7 @@ pub struct HostView<'a> {
     cadence: Option<CadenceView>,
     spending: Option<SpendingView>,
     gaps: Vec<GapView>,
+    lost: LostView,
     enrolled_unix_ms: u64,
 }
 
@@ -66,6 +67,12 @@ struct SystemView<'a> {
 struct GapView {
     from_unix_ms: u64,
     to_unix_ms: u64,
+}
+
+#[derive(Debug, Serialize)]
+struct LostView {
+    ticks: u64,
+    events: u64,
 }
 
 #[derive(Debug, Serialize)]
@@ -105,6 +112,7 @@ pub struct EventView<'a> {
     container_name: Option<&'a str>,
     image: Option<&'a str>,
     detail: Option<&'a str>,
+    is_late: bool,
 }
 
 /// A message to a live viewer.
@@ -232,6 +240,10 @@ impl<'a> HostView<'a> {
                     to_unix_ms: gap.to_ms,
                 })
                 .collect(),
+            lost: LostView {
+                ticks: host.told.lost.ticks,
+                events: host.told.lost.events,
+            },
             enrolled_unix_ms: facts.enrolled_unix_ms,
         }
     }
@@ -287,6 +299,7 @@ impl<'a> EventView<'a> {
             container_name: event.container_name.as_deref(),
             image: event.image.as_deref(),
             detail: event.detail.as_deref(),
+            is_late: event.is_late,
         }
     }
 }

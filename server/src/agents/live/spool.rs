@@ -1,19 +1,27 @@
 //! What an agent kept while it had no link: into the history and the event log, once, and then acknowledged.
 
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
 
+use async_io::Timer;
 use async_tungstenite::tungstenite::Message;
-use pilotfish_protocol::extension::RunId;
+use pilotfish_protocol::extension::Spooled;
 use pilotfish_protocol::frame::Decoder;
-use pilotfish_protocol::spool::{Batch, Entry, Segment};
+use pilotfish_protocol::spool::{Batch, BatchError, Entry, Segment};
 use pilotfish_protocol::{AgentId, ContainerEvent, HostId, ServerExtra};
 
 use super::Talk;
 use crate::app::App;
+use crate::chain::chain;
 use crate::clock;
+use crate::store::StoreError;
+use crate::store::last_events::LastEvent;
+use crate::telemetry::board::events::LateEvents;
 use crate::telemetry::fleet::SessionId;
-use crate::telemetry::history::{LateRows, Refused};
+use crate::telemetry::history::{Late, Refused, ticks as history_ticks};
+use crate::telemetry::measure::Row;
+use crate::telemetry::notable;
 use crate::telemetry::ticks;
 
 /// Most rows that one batch brings: a segment of a thousand ticks of fifty subjects. What is beyond is dropped, and taken for kept:
@@ -23,29 +31,78 @@ const ROWS: usize = 50_000;
 /// How long a tick is taken to stand for when it does not follow another one.
 const SPAN_MS: u64 = 10_000;
 
+/// The least time between the beginnings of two batches; an agent of ours leaves a second.
+const PAUSE: Duration = Duration::from_millis(500);
+
+/// So much longer for each event, so that no agent pushes all else out of the log at once.
+const PAUSE_AN_EVENT: Duration = Duration::from_millis(25);
+
+/// How often a batch is read again because another session of the agent brought it, too.
+const TRIES: usize = 3;
+
+/// What a session brings out of its agent's spool.
+#[derive(Debug)]
+pub(super) struct Spooling {
+    /// A batch is being kept.
+    is_busy: Arc<AtomicBool>,
+    /// The next one is not begun sooner.
+    not_before: Instant,
+    /// The newest live event before this session, which the agent was told of.
+    last_event: Option<LastEvent>,
+}
+
 /// Where a batch goes.
 struct Intake {
     app: Arc<App>,
     host: HostId,
     agent: AgentId,
     session: SessionId,
+    enrolled_unix_ms: u64,
+    last_event: Option<LastEvent>,
 }
 
-/// What a batch comes to.
+/// Why a batch was not kept.
+#[derive(Debug, thiserror::Error)]
+enum IntakeError {
+    #[error(transparent)]
+    Batch(#[from] BatchError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    #[error(transparent)]
+    History(#[from] Refused),
+    #[error("other sessions of the agent bring the same batch")]
+    Crowded,
+}
+
+/// The ticks of a batch, as rows.
 #[derive(Default)]
 struct Taken {
-    rows: LateRows,
+    rows: history_ticks::Ticks,
     row_count: usize,
-    events: Vec<ContainerEvent>,
     /// Ticks that cannot be placed in time, cannot be read, or are too many.
     dropped: u64,
-    /// The last entry's number.
-    last: Option<u64>,
+}
+
+/// A batch's clock: when it was sent, by the agent's and by ours.
+#[derive(Clone, Copy)]
+struct SentAt {
+    agent_ms: u64,
+    unix_ms: u64,
+}
+
+impl Spooling {
+    pub(super) fn new(last_event: Option<LastEvent>, now: Instant) -> Spooling {
+        Spooling {
+            is_busy: Arc::default(),
+            not_before: now,
+            last_event,
+        }
+    }
 }
 
 impl Talk<'_> {
     /// Takes a batch, in a task of its own. One at a time: an agent sends the next when this one is acknowledged.
-    pub(super) fn spooled(&self, bytes: &[u8]) {
+    pub(super) fn spooled(&mut self, bytes: &[u8]) {
         let host = self.app.board.look(|fleet| {
             let facts = &fleet.find(self.host)?.facts;
             Some((facts.agent.id.clone(), facts.enrolled_unix_ms))
@@ -53,108 +110,170 @@ impl Talk<'_> {
         let Some((agent, enrolled_unix_ms)) = host else {
             return;
         };
-        if self.is_spooling.swap(true, Ordering::Relaxed) {
+        if self.spooling.is_busy.swap(true, Ordering::Relaxed) {
             log::debug!(
                 "session {}: a batch before the last one was kept",
                 self.id.0
             );
             return;
         }
+        let begin_at = self.spooling.not_before.max(clock::now());
+        self.spooling.not_before = begin_at + PAUSE + PAUSE_AN_EVENT * count_events(bytes);
         let intake = Intake {
             app: Arc::clone(self.app),
             host: self.host.clone(),
             agent,
             session: self.id,
+            enrolled_unix_ms,
+            last_event: self.spooling.last_event.clone(),
         };
         let (bytes, outgoing) = (bytes.to_vec(), self.outgoing.clone());
-        let is_spooling = Arc::clone(&self.is_spooling);
+        let is_busy = Arc::clone(&self.spooling.is_busy);
+        let came_unix_ms = clock::unix_ms();
         self.app.executor.spawn(async move {
-            let answer = intake.take(&bytes, enrolled_unix_ms).await;
+            Timer::at(begin_at).await;
+            let kept = intake.keep(&bytes, came_unix_ms).await;
             // Before the answer, which the next batch may follow at once.
-            is_spooling.store(false, Ordering::Relaxed);
-            if let Some(answer) = answer {
-                // A session that is too slow or over hears it when the entries come again.
-                outgoing.try_send(Message::text(answer)).ok();
+            is_busy.store(false, Ordering::Relaxed);
+            match kept {
+                Ok(Some(Spooled { run, seq })) => {
+                    let answer = ServerExtra::Spooled { run, seq }.encode();
+                    // A session that is too slow or over hears it when the entries come again.
+                    outgoing.try_send(Message::text(answer)).ok();
+                }
+                Ok(None) => {}
+                Err(error) => log::warn!("session {}: {}", intake.session.0, chain(&error)),
             }
         });
     }
 }
 
+/// Counts the events of a batch, for its pause.
+fn count_events(bytes: &[u8]) -> u32 {
+    let Ok(batch) = Batch::decode(bytes) else {
+        return 0;
+    };
+    let entries = batch.entries().map_while(Result::ok);
+    let events = entries.filter(|(_, entry)| matches!(entry, Entry::Event(_)));
+    u32::try_from(events.count()).unwrap_or(u32::MAX)
+}
+
 impl Intake {
-    /// Keeps a batch; gives the answer.
-    async fn take(self, bytes: &[u8], enrolled_unix_ms: u64) -> Option<String> {
-        let batch = match Batch::decode(bytes) {
-            Ok(batch) => batch,
-            Err(error) => {
-                log::debug!("session {}: {error}", self.session.0);
-                return None;
-            }
+    /// Keeps a batch; gives the last entry that is durable.
+    async fn keep(&self, bytes: &[u8], came_unix_ms: u64) -> Result<Option<Spooled>, IntakeError> {
+        let batch = Batch::decode(bytes)?;
+        let Some((seq, _)) = batch.entries().map_while(Result::ok).last() else {
+            return Ok(None);
         };
-        match self.keep(&batch, enrolled_unix_ms).await {
-            Ok(seq) => {
-                let run = batch.run;
-                seq.map(|seq| ServerExtra::Spooled { run, seq }.encode())
-            }
-            Err(error) => {
-                log::warn!("session {}: {error}", self.session.0);
-                None
-            }
-        }
+        let at = SentAt {
+            agent_ms: batch.now_ms,
+            unix_ms: came_unix_ms,
+        };
+        let run = batch.run;
+        self.keep_events(&batch, seq, at).await?;
+        self.keep_ticks(&batch, seq, at).await?;
+        Ok(Some(Spooled { run, seq }))
     }
 
-    /// Keeps a batch; gives the number of the last entry that is durable.
-    async fn keep(&self, batch: &Batch<'_>, enrolled: u64) -> Result<Option<u64>, Refused> {
-        let history = &self.app.history;
-        let run: RunId = batch.run;
-        let mark = history.recorded(&self.agent, run).await?;
-        let taken = read(batch, mark, enrolled, clock::unix_ms());
-        let Some(last) = taken.last else {
-            return Ok(mark);
+    /// Events go into the store, as one with the store's mark.
+    async fn keep_events(&self, batch: &Batch<'_>, seq: u64, at: SentAt) -> Result<(), StoreError> {
+        let (mut events, mut lost) = (Vec::new(), Vec::new());
+        for (seq, entry) in batch.entries().map_while(Result::ok) {
+            match entry {
+                Entry::Event(text) => {
+                    let event: Option<ContainerEvent> = serde_json::from_str(text).ok();
+                    events.extend(event.map(|event| (seq, at.event_unix_ms(&event), event)));
+                }
+                Entry::Lost(counts) => lost.push((seq, counts)),
+                Entry::Segment(_) | Entry::Unknown => {}
+            }
+        }
+        let late = LateEvents {
+            host: self.host.clone(),
+            agent: self.agent.clone(),
+            run: batch.run,
+            seq,
+            events,
+            lost,
+            last_event: self.last_event.clone(),
         };
-        if taken.dropped > 0 {
-            log::info!(
-                "session {}: {} spooled ticks dropped",
-                self.session.0,
-                taken.dropped
-            );
+        self.app.board.keep_late(&self.app, late).await
+    }
+
+    /// Ticks go into the history, as one with the history's mark.
+    async fn keep_ticks(&self, batch: &Batch<'_>, seq: u64, at: SentAt) -> Result<(), IntakeError> {
+        let history = &self.app.history;
+        for _ in 0..TRIES {
+            let mark = history.recorded(&self.agent, batch.run).await?;
+            if mark.is_some_and(|mark| mark >= seq) {
+                return Ok(());
+            }
+            let taken = self.read(batch, mark, at);
+            if taken.dropped > 0 {
+                log::info!(
+                    "session {}: {} spooled ticks dropped",
+                    self.session.0,
+                    taken.dropped
+                );
+            }
+            let late = Late {
+                host: self.host.clone(),
+                agent: self.agent.clone(),
+                run: batch.run,
+                before: mark,
+                seq,
+                ticks: taken.rows,
+            };
+            if history.record_late(late).await? {
+                return Ok(());
+            }
         }
-        let (host, agent) = (&self.host, &self.agent);
-        history
-            .record_late(host, agent, run, last, taken.rows)
-            .await?;
-        for event in &taken.events {
-            self.app.board.container_event(host, self.session, event);
+        Err(IntakeError::Crowded)
+    }
+
+    /// Reads the segments after `mark`, as far as they can be read.
+    fn read(&self, batch: &Batch<'_>, mark: Option<u64>, at: SentAt) -> Taken {
+        let place = |at_ms: u64| {
+            let at = at.place(at_ms)?;
+            (at >= self.enrolled_unix_ms).then_some(at)
+        };
+        let mut taken = Taken::default();
+        for (seq, entry) in batch.entries().map_while(Result::ok) {
+            if let Entry::Segment(segment) = entry
+                && mark.is_none_or(|mark| seq > mark)
+            {
+                taken.segment(&segment, place, |rows| {
+                    self.app.history.admit(&self.host, rows)
+                });
+            }
         }
-        Ok(Some(last))
+        taken
     }
 }
 
-/// Reads the entries after `mark`, as far as they can be read.
-fn read(batch: &Batch<'_>, mark: Option<u64>, enrolled_unix_ms: u64, now_unix_ms: u64) -> Taken {
-    let mut taken = Taken::default();
-    let new = |seq: u64| mark.is_none_or(|mark| seq > mark);
-    for (seq, entry) in batch.entries().map_while(Result::ok) {
-        if !new(seq) {
-            continue;
-        }
-        taken.last = Some(seq);
-        match entry {
-            Entry::Segment(segment) => {
-                let place = |at_ms: u64| {
-                    let at = now_unix_ms.checked_sub(batch.now_ms.checked_sub(at_ms)?)?;
-                    (at >= enrolled_unix_ms).then_some(at)
-                };
-                taken.segment(&segment, place);
-            }
-            Entry::Event(text) => taken.events.extend(serde_json::from_str(text).ok()),
-            Entry::Lost(_) | Entry::Unknown => {}
-        }
+impl SentAt {
+    /// Gives a time of the agent's clock by ours; `None` for one that is after the batch.
+    fn place(self, agent_ms: u64) -> Option<u64> {
+        let ago_ms = self.agent_ms.checked_sub(agent_ms)?;
+        self.unix_ms.checked_sub(ago_ms)
     }
-    taken
+
+    /// Gives the time of an event by our clock. The Engine's clock is that of the host, which may have been set since the agent's run began: a stamp that
+    /// is later than the batch tells that it was.
+    fn event_unix_ms(self, event: &ContainerEvent) -> u64 {
+        let stamp = notable::stamped_unix_ms(event);
+        let at = stamp.map(|stamp| self.place(stamp).unwrap_or(stamp));
+        at.unwrap_or(self.unix_ms).min(self.unix_ms)
+    }
 }
 
 impl Taken {
-    fn segment(&mut self, segment: &Segment<'_>, place: impl Fn(u64) -> Option<u64>) {
+    fn segment(
+        &mut self,
+        segment: &Segment<'_>,
+        place: impl Fn(u64) -> Option<u64>,
+        admit: impl for<'a> Fn(&[Row<'a>]) -> Vec<Row<'a>>,
+    ) {
         let mut decoder = Decoder::new();
         for frame in segment.frames().map_while(Result::ok) {
             let Ok(decoded) = decoder.decode(frame) else {
@@ -169,7 +288,7 @@ impl Taken {
                 continue;
             };
             let measured = ticks::measure(&decoder, decoded.interval_ms, at);
-            let rows = measured.rows();
+            let rows = admit(&measured.rows());
             self.row_count += rows.len();
             self.rows
                 .add(at, decoded.interval_ms.unwrap_or(SPAN_MS), &rows);

@@ -1,13 +1,14 @@
 //! What agents measure, and what they tell of how they measure.
 
 use pilotfish_protocol::extension::{Cadence, CollectorReport, Span, Spending};
+use pilotfish_protocol::spool::Lost;
 use pilotfish_protocol::{ContainerStats, HostId, HostStats, ShortId};
 
 use crate::clock;
 use crate::store::events::Subject as About;
 use crate::telemetry::board::{Board, State};
 use crate::telemetry::fanout::Subject;
-use crate::telemetry::fleet::{SessionId, Told};
+use crate::telemetry::fleet::{Counted, SessionId, Told};
 use crate::telemetry::sample::{ContainerSample, HostSample};
 use crate::telemetry::ticks::{Measured, Tick};
 use crate::telemetry::view::{ContainersStats, HostStatsView, Live};
@@ -69,7 +70,7 @@ impl Board {
         Some(sample)
     }
 
-    /// Takes what a tick measured, and drops from it what does not count; `false` when nothing of it does.
+    /// Takes what a tick measured, and drops from it what does not count; `None` when nothing of it does.
     pub fn measured(
         &self,
         id: &HostId,
@@ -77,12 +78,10 @@ impl Board {
         tick: &Tick,
         at_unix_ms: u64,
         measured: &mut Measured<'_>,
-    ) -> bool {
+    ) -> Option<Counted> {
         let mut state = self.lock();
         let state = &mut *state;
-        if !state.fleet.measure(id, session, tick.at_agent_ms, measured) {
-            return false;
-        }
+        let counted = state.fleet.measure(id, session, measured)?;
         // Written once for those who look at this host, and once for all others.
         let subject = Subject::Stats(id.clone());
         let message = |is_detailed: bool| {
@@ -102,7 +101,7 @@ impl Board {
         if state.fanout.others(id) > 0 && measured.host.is_some() {
             state.fanout.tell_others(id, &subject, &message(false));
         }
-        true
+        Some(counted)
     }
 
     /// Takes how a host is measured.
@@ -122,10 +121,18 @@ impl Board {
         });
     }
 
-    /// Notes a time, by this server's clock, of which nobody knows what happened to containers.
-    pub fn gap(&self, id: &HostId, session: SessionId, gap: Span, detail: String) {
+    /// Notes what an agent says is missing: a time, by this server's clock, of which nobody knows what happened to containers, and counts.
+    pub fn missing(
+        &self,
+        id: &HostId,
+        session: SessionId,
+        gap: Option<Span>,
+        lost: Lost,
+        detail: String,
+    ) {
         let mut state = self.lock();
-        if state.fleet.note_gap(id, session, gap) {
+        if let Some(told) = state.fleet.told(id, session) {
+            told.miss(gap, lost);
             state.happened(id, About::Host, "gap", Some(detail));
             state.tell_host(id);
         }

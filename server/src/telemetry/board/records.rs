@@ -25,6 +25,8 @@ pub(super) fn host_event(
         container_name: None,
         image: None,
         detail,
+        stamped_unix_ms: None,
+        is_late: false,
     }
 }
 

@@ -2,10 +2,12 @@
 
 use std::time::Instant;
 
-use pilotfish_protocol::extension::{Cadence, CollectorReport, LastTick, Span, Spending};
+use pilotfish_protocol::extension::{Cadence, CollectorReport, RunId, Span, Spending};
+use pilotfish_protocol::spool::Lost;
 use pilotfish_protocol::{ContainerStats, HostId, HostStats, Percent, ShortId};
 
 use super::{Fleet, SessionId};
+use crate::store::last_events::LastEvent;
 use crate::telemetry::sample::{ContainerSample, HostSample, hundredths};
 use crate::telemetry::ticks::Measured;
 
@@ -26,8 +28,17 @@ pub struct Told {
     pub spending: Option<Box<Spending>>,
     /// Times of which nobody knows what happened to containers, by the server's clock.
     pub gaps: Vec<Span>,
-    /// The last tick that was taken live; it outlasts the session, so that the next one's spool begins after it.
-    pub last_tick: Option<LastTick>,
+    /// How much found no room in its spool, since this server started.
+    pub lost: Lost,
+    /// The newest event that was told live; it outlasts the session, so that the next one's spool begins after it.
+    pub last_event: Option<LastEvent>,
+}
+
+/// A tick that counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Counted {
+    /// The run that measured it; `None` when the agent does not tell.
+    pub run: Option<RunId>,
 }
 
 impl Told {
@@ -36,6 +47,20 @@ impl Told {
         self.collector = None;
         self.cadence = None;
         self.spending = None;
+    }
+
+    /// Notes what is missing.
+    pub fn miss(&mut self, gap: Option<Span>, lost: Lost) {
+        if let Some(gap) = gap {
+            if self.gaps.len() >= GAPS {
+                self.gaps.remove(0);
+            }
+            self.gaps.push(gap);
+        }
+        self.lost = Lost {
+            ticks: self.lost.ticks.saturating_add(lost.ticks),
+            events: self.lost.events.saturating_add(lost.events),
+        };
     }
 
     /// How long a sample of this host says something of the present.
@@ -87,22 +112,17 @@ impl Fleet {
         container.sample.as_deref()
     }
 
-    /// Takes what a tick measured; drops from it the containers that are not listed and alive. Answers whether it counts.
+    /// Takes what a tick measured; drops from it the containers that are not listed and alive. Gives the run whose it is, so far as that was told; `None`
+    /// when it does not count.
     pub fn measure(
         &mut self,
         id: &HostId,
         session: SessionId,
-        at_agent_ms: u64,
         measured: &mut Measured<'_>,
-    ) -> bool {
-        let Some(host) = self.live(id, session) else {
-            return false;
-        };
+    ) -> Option<Counted> {
+        let host = self.live(id, session)?;
         let collector = host.told.collector.as_ref();
-        if let Some(run) = collector.and_then(|collector| collector.run) {
-            let at_ms = at_agent_ms;
-            host.told.last_tick = Some(LastTick { run, at_ms });
-        }
+        let run = collector.and_then(|collector| collector.run);
         if let Some(sample) = &measured.host {
             host.sample = Some(Box::new(sample.clone()));
         }
@@ -111,7 +131,7 @@ impl Fleet {
             let container = list.as_mut().and_then(|list| list.containers.get_mut(id));
             container.is_some_and(|container| container.put(*sample))
         });
-        true
+        Some(Counted { run })
     }
 
     /// Gives what the agent tells of how it measures, to change it; `None` when `session` is not the present one.
@@ -119,15 +139,8 @@ impl Fleet {
         Some(&mut self.live(id, session)?.told)
     }
 
-    /// Notes a time of which nobody knows what happened.
-    pub fn note_gap(&mut self, id: &HostId, session: SessionId, gap: Span) -> bool {
-        let Some(told) = self.told(id, session) else {
-            return false;
-        };
-        if told.gaps.len() >= GAPS {
-            told.gaps.remove(0);
-        }
-        told.gaps.push(gap);
-        true
+    /// Gives the same of a host, whether there is a session or not.
+    pub fn told_of(&mut self, id: &HostId) -> Option<&mut Told> {
+        Some(&mut self.hosts.get_mut(id)?.told)
     }
 }

@@ -11,7 +11,7 @@ use crate::chain::chain;
 use crate::clock;
 use crate::store::StoreError;
 use crate::store::history::rolling::{self, Due};
-use crate::store::history::{self as stored, Part, room};
+use crate::store::history::{self as stored, Mark, Part, room};
 
 use super::History;
 
@@ -158,14 +158,20 @@ impl History {
                 .map(|(late, _)| Part {
                     host: &late.host,
                     ticks: late.ticks.bytes(),
-                    mark: Some((&late.agent, late.run, late.seq)),
+                    mark: Some(Mark {
+                        agent: &late.agent,
+                        run: late.run,
+                        before: late.before,
+                        seq: late.seq,
+                    }),
+                    last_tick: None,
                 })
                 .collect();
-            let written = stored::commit(&self.store, now_unix_ms, &parts)?;
-            self.memory().add_fresh(written);
-            for (_, done) in late {
+            let committed = stored::commit(&self.store, now_unix_ms, &parts)?;
+            self.memory().add_fresh(committed.fresh);
+            for (place, (_, done)) in late.into_iter().enumerate() {
                 // Whoever waited may have gone.
-                done.try_send(()).ok();
+                done.try_send(!committed.outdated.contains(&place)).ok();
             }
         }
     }
@@ -177,16 +183,17 @@ impl History {
         }
         let parts: Vec<Part<'_>> = begun
             .iter()
-            .map(|(host, ticks)| Part {
+            .map(|(host, held)| Part {
                 host,
-                ticks: ticks.bytes(),
+                ticks: held.ticks.bytes(),
                 mark: None,
+                last_tick: held.last_tick,
             })
             .collect();
-        let written = stored::commit(&self.store, now_unix_ms, &parts)?;
+        let committed = stored::commit(&self.store, now_unix_ms, &parts)?;
         drop(begun);
         let mut memory = self.memory();
-        memory.add_fresh(written);
+        memory.add_fresh(committed.fresh);
         memory.committed();
         let lost = memory.take_lost();
         drop(memory);

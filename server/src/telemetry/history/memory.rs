@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use std::mem;
 use std::sync::Arc;
 
-use pilotfish_protocol::extension::RunId;
+use pilotfish_protocol::extension::{LastTick, RunId};
 use pilotfish_protocol::{AgentId, HostId};
 
 use crate::store::history::Fresh;
 use crate::telemetry::measure::Row;
 
+use super::seen::Seen;
 use super::ticks::Ticks;
 
 /// Most bytes of ticks that lie in memory, of all hosts; what comes when they are full, because the disk does not take them, is lost and counted.
@@ -34,17 +35,32 @@ pub struct Late {
     pub agent: AgentId,
     /// Of which run.
     pub run: RunId,
+    /// From where: the mark that the rows come after.
+    pub before: Option<u64>,
     /// Up to where.
     pub seq: u64,
     /// The rows.
     pub ticks: Ticks,
 }
 
+/// What lies in memory of one host until the next commit.
+#[derive(Debug, Default)]
+pub struct Held {
+    /// Its ticks.
+    pub ticks: Ticks,
+    /// The last of them that an agent which spools told live.
+    pub last_tick: Option<LastTick>,
+}
+
 /// What lies in memory.
 #[derive(Debug, Default)]
 pub struct Memory {
-    open: BTreeMap<HostId, Ticks>,
-    committing: Arc<BTreeMap<HostId, Ticks>>,
+    open: BTreeMap<HostId, Held>,
+    committing: Arc<BTreeMap<HostId, Held>>,
+    /// The last live tick that was taken of each host, also before this server started.
+    last_ticks: BTreeMap<HostId, LastTick>,
+    /// The subjects of each host that came today.
+    seen: BTreeMap<HostId, Seen>,
     held_bytes: usize,
     lost: u64,
     fresh: BTreeMap<HostId, FreshOfHost>,
@@ -77,18 +93,23 @@ impl Memory {
         at_unix_ms: u64,
         span_ms: u64,
         rows: &[Row<'_>],
+        last_tick: Option<LastTick>,
     ) -> bool {
         if self.held_bytes >= HELD_BYTES {
             self.lost += rows.len() as u64;
             return true;
         }
         if !self.open.contains_key(host) {
-            self.open.insert(host.clone(), Ticks::default());
+            self.open.insert(host.clone(), Held::default());
         }
-        if let Some(ticks) = self.open.get_mut(host) {
-            let before = ticks.bytes().len();
-            ticks.add(at_unix_ms, span_ms, rows);
-            self.held_bytes += ticks.bytes().len() - before;
+        if let Some(held) = self.open.get_mut(host) {
+            let before = held.ticks.bytes().len();
+            held.ticks.add(at_unix_ms, span_ms, rows);
+            self.held_bytes += held.ticks.bytes().len() - before;
+            if let Some(last_tick) = last_tick {
+                held.last_tick = Some(last_tick);
+                self.last_ticks.insert(host.clone(), last_tick);
+            }
         }
         self.is_pressed()
     }
@@ -100,7 +121,7 @@ impl Memory {
     }
 
     /// Gives what is to be committed now: what a failed commit left, else all ticks since the last one.
-    pub fn begin(&mut self) -> Arc<BTreeMap<HostId, Ticks>> {
+    pub fn begin(&mut self) -> Arc<BTreeMap<HostId, Held>> {
         if self.committing.is_empty() {
             self.committing = Arc::new(mem::take(&mut self.open));
         }
@@ -110,8 +131,10 @@ impl Memory {
     /// What was begun is on the disk.
     pub fn committed(&mut self) {
         let committed = mem::take(&mut self.committing);
-        self.lost += committed.values().map(Ticks::lost).sum::<u64>();
-        self.held_bytes = self.open.values().map(|ticks| ticks.bytes().len()).sum();
+        let lost = committed.values().map(|held| held.ticks.lost());
+        self.lost += lost.sum::<u64>();
+        let held = self.open.values().map(|held| held.ticks.bytes().len());
+        self.held_bytes = held.sum();
     }
 
     /// Notes entries on the disk.
@@ -145,6 +168,8 @@ impl Memory {
     pub fn forget(&mut self, host: &HostId) {
         self.open.remove(host);
         self.fresh.remove(host);
+        self.last_ticks.remove(host);
+        self.seen.remove(host);
         // Nobody commits meanwhile; what a failed commit left is dropped with the host.
         if let Some(committing) = Arc::get_mut(&mut self.committing) {
             committing.remove(host);
@@ -164,8 +189,33 @@ impl Memory {
                 .fresh
                 .get(host)
                 .map_or_else(Vec::new, |fresh| fresh.entries.clone()),
-            ticks: in_memory.map(|ticks| ticks.bytes().to_vec()).collect(),
+            ticks: in_memory.map(|held| held.ticks.bytes().to_vec()).collect(),
         }
+    }
+
+    /// Notes the last live ticks that are on the disk: after a start.
+    pub fn add_last_ticks(&mut self, last_ticks: Vec<(HostId, LastTick)>) {
+        self.last_ticks.extend(last_ticks);
+    }
+
+    /// Gives the last live tick that was taken of a host.
+    #[must_use]
+    pub fn last_tick(&self, host: &HostId) -> Option<LastTick> {
+        self.last_ticks.get(host).copied()
+    }
+
+    /// Leaves only rows of subjects for which the host has room today; counts the others as lost.
+    pub fn admit<'a>(&mut self, host: &HostId, rows: &[Row<'a>], now_unix_ms: u64) -> Vec<Row<'a>> {
+        if !self.seen.contains_key(host) {
+            self.seen.insert(host.clone(), Seen::default());
+        }
+        let Some(seen) = self.seen.get_mut(host) else {
+            return Vec::new();
+        };
+        let is_admitted = |row: &&Row<'_>| seen.admits(row.subject, now_unix_ms);
+        let admitted: Vec<Row<'a>> = rows.iter().filter(is_admitted).copied().collect();
+        self.lost += (rows.len() - admitted.len()) as u64;
+        admitted
     }
 
     /// Takes the count of rows that were lost since the last time.

@@ -60,7 +60,7 @@ fn what_was_spooled_is_recorded_exactly_once_also_after_a_restart() {
     let directory = TempDir::new().unwrap();
     let agent = AgentId::new("agent").unwrap();
     let send = |history: &History, seq, value| {
-        let mut rows = LateRows::default();
+        let mut rows = ticks::Ticks::default();
         let values = [(Measure::Load1, value)];
         rows.add(
             BEGIN,
@@ -70,8 +70,15 @@ fn what_was_spooled_is_recorded_exactly_once_also_after_a_restart() {
                 values: &values,
             }],
         );
-        let host = host();
-        let mut sent = std::pin::pin!(history.record_late(&host, &agent, RunId(7), seq, rows));
+        let late = Late {
+            host: host(),
+            agent: agent.clone(),
+            run: RunId(7),
+            before: marks::find(&history.store, &agent, RunId(7)).unwrap(),
+            seq,
+            ticks: rows,
+        };
+        let mut sent = std::pin::pin!(history.record_late(late));
         smol::block_on(async {
             assert!(poll_once(&mut sent).await.is_none());
             history.write_now(Scope::Late, BEGIN + 1000).unwrap();

@@ -205,7 +205,7 @@ fn run(steps: &[Step], seed: u64, asked: &[(u64, u64, u64)]) {
                 count,
                 every_ms,
             } => {
-                let mut late = LateRows::default();
+                let mut late = ticks::Ticks::default();
                 for tick in 0..u64::from(*count) {
                     let at = (now - ago_ms + tick * every_ms).min(now);
                     let values = values();
@@ -219,13 +219,19 @@ fn run(steps: &[Step], seed: u64, asked: &[(u64, u64, u64)]) {
                     late.add(at, *every_ms, &rows);
                     model.add(at, *every_ms, &rows);
                 }
-                let host = host();
-                let mut sent =
-                    std::pin::pin!(history.record_late(&host, &agent, RunId(1), seq, late));
+                let late = Late {
+                    host: host(),
+                    agent: agent.clone(),
+                    run: RunId(1),
+                    before: marks::find(&history.store, &agent, RunId(1)).unwrap(),
+                    seq,
+                    ticks: late,
+                };
+                let mut sent = std::pin::pin!(history.record_late(late));
                 smol::block_on(async {
                     assert!(poll_once(&mut sent).await.is_none());
                     history.write_now(Scope::Late, now).unwrap();
-                    sent.await.unwrap();
+                    assert!(sent.await.unwrap());
                 });
             }
             Step::Write => history.write_now(Scope::Minute, now).unwrap(),
