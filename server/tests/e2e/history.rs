@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use pilotfish_lab::browser::PHONE;
 use pilotfish_lab::wire::{Peer, register_message};
-use pilotfish_lab::{Browser, Server};
+use pilotfish_lab::{Browser, Sample, Server, Stack, shared_engine};
 use serde_json::{Value, json};
 
 use crate::page::logged_in;
@@ -150,6 +151,29 @@ fn what_cannot_be_measured_says_why_instead_of_a_number() -> Result<()> {
         reason.contains("Add cgroup_enable=memory to /boot/firmware/cmdline.txt"),
         "{reason}"
     );
+    Ok(())
+}
+
+#[test]
+fn a_container_has_charts_of_its_own_that_fit_a_phone() -> Result<()> {
+    let engine = shared_engine()?;
+    engine.run(&Sample::busy("charted"))?;
+    let stack = Stack::start(engine)?;
+    let browser = logged_in(&stack.server)?;
+    browser.resize(PHONE)?;
+    browser.wait_for("[data-testid=host-row]", DEADLINE)?;
+    browser.run(&format!("location.hash = '#/hosts/{}'", stack.host), &[])?;
+    let row = "[data-testid=container-row][data-container-name=charted]";
+    browser.click(&format!("{row} [data-testid=action-history]"), DEADLINE)?;
+    for chart in ["cpu", "memory", "network", "pids"] {
+        let drawn = format!("[data-chart={chart}]:not([data-points='0']) canvas");
+        browser.wait_for(&drawn, DEADLINE)?;
+    }
+    let widths = browser.run(
+        "return [document.documentElement.scrollWidth, window.innerWidth]",
+        &[],
+    )?;
+    ensure!(widths[0].as_u64() <= widths[1].as_u64(), "{widths}");
     Ok(())
 }
 

@@ -10,7 +10,7 @@ export const BYTE_STEPS = Array.from({ length: 52 }, (_, n) => 2 ** n);
 export const NUMBER_STEPS = [-2, -1, 0, 1, 2, 3, 4, 5, 6].flatMap((exponent) => [1, 2, 5].map((figure) => Number(`${figure}e${exponent}`)));
 
 const two = (n) => String(n).padStart(2, "0");
-const dayOf = (t) => `${t.getFullYear()}-${two(t.getMonth() + 1)}-${two(t.getDate())}`;
+const dayOf = (t) => `${two(t.getMonth() + 1)}-${two(t.getDate())}`;
 
 /**
  * Labels for ticks at `splits` (Unix seconds) that stand `step` seconds apart, in local time. Where a day (for steps of days: a year)
@@ -23,7 +23,7 @@ export function timeLabels(splits, step) {
     const day = dayOf(t);
     const [main, under] =
       step >= DAY
-        ? [day.slice(5), String(t.getFullYear())]
+        ? [day, String(t.getFullYear())]
         : [`${two(t.getHours())}:${two(t.getMinutes())}${step < 60 ? `:${two(t.getSeconds())}` : ""}`, day];
     const label = under === last ? main : `${main}\n${under}`;
     last = under;

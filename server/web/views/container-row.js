@@ -113,7 +113,7 @@ function drawUptime(el, container, isPast) {
   el.classList.remove("tone-bad");
   if (isPast) {
     setValue(el, container.status || null); // a clock that ticks on would claim to know
-  } else if (container.state === "running" && container.started_unix_ms !== null) {
+  } else if (["running", "paused"].includes(container.state) && container.started_unix_ms !== null) {
     const age = span(clock.now() - container.started_unix_ms);
     // What the Engine says besides the time, such as the health, stays beside the age.
     const health = /\((.*)\)/.exec(container.status)?.[1] ?? null;
@@ -122,6 +122,7 @@ function drawUptime(el, container, isPast) {
     setAttribute(el, "title", `${statusWords(container.status, age)}, since ${dateTime(container.started_unix_ms)}`);
   } else {
     setValue(el, container.status || null);
+    if (container.started_unix_ms !== null) setAttribute(el, "title", `last started ${dateTime(container.started_unix_ms)}`);
   }
 }
 

@@ -9,7 +9,7 @@ import { CONTAINER_CHARTS, HOST_CHARTS, containerValues, hostValues, measuresOf 
 import { RANGES, fixed, moved, readRange, refreshMs, spanOf, writeRange } from "../charts/range.js";
 import { withLive } from "../charts/series.js";
 import { missingOf, reasonText } from "../collector.js";
-import { dateTime, span as spanText } from "../format.js";
+import { span as spanText, stretch } from "../format.js";
 import { makeChart } from "../parts/chart.js";
 import { loadUPlot } from "../parts/uplot.js";
 import { containerHead } from "./container-head.js";
@@ -74,7 +74,7 @@ export function show({ params, query, setTitle }) {
     setText(back.lastChild, `Back to ${RANGES.find(({ key }) => key === preset).label}`);
     later.disabled = range.key !== null;
     const { fromUnixMs, toUnixMs } = spanOf(range, clock.now());
-    setText(shownSpan, range.key === null ? `${dateTime(fromUnixMs)} – ${dateTime(toUnixMs)} (${spanText(toUnixMs - fromUnixMs)})` : "until now");
+    setText(shownSpan, range.key === null ? `${stretch(fromUnixMs, toUnixMs, clock.now())} (${spanText(toUnixMs - fromUnixMs)})` : "until now");
   }
 
   async function ask() {

@@ -6,6 +6,8 @@ import { h, icon, oncePerFrame, reconcile, setAttribute, setText, setValue } fro
 import { count, percent, rate } from "../format.js";
 import { ageElement, setAge } from "../parts/age.js";
 import { badge, isRemembered, setEngineBadge, setLinkBadge, whyUnknown } from "../parts/host-state.js";
+import { missingOf } from "../collector.js";
+import { setMeasured } from "../parts/measuring.js";
 import { drawSparkline, sparkline } from "../parts/sparkline.js";
 
 const REDRAW_MS = 2_000;
@@ -153,9 +155,9 @@ function updateRow(row, host) {
   setText(p.system, [host.system.os, host.system.addresses?.[0]].filter(Boolean).join(" · "));
   setEngineBadge(p.engine, host);
   setText(p.agent, host.agent.version ? `agent ${host.agent.version}` : "");
-  setValue(p.cpu, percent(host.stats?.cpu_percent), why);
-  setValue(p.memory, percent(host.stats?.memory_percent), why);
-  setValue(p.network, rate(host.stats?.network_bytes_per_sec), why);
+  setMeasured(p.cpu, percent(host.stats?.cpu_percent), missingOf(host.collector, "host.cpu"), why);
+  setMeasured(p.memory, percent(host.stats?.memory_percent), missingOf(host.collector, "host.memory", "host.memory_used"), why);
+  setMeasured(p.network, rate(host.stats?.network_bytes_per_sec), missingOf(host.collector, "host.network"), why);
   drawSparkline(p.cpuSpark, samples, now, (s) => s.cpu_percent, { full: 100, intervalMs });
   drawSparkline(p.memorySpark, samples, now, (s) => s.memory_percent, { full: 100, intervalMs });
   drawSparkline(p.networkSpark, samples, now, (s) => s.network_bytes_per_sec, { floor: NETWORK_FLOOR, intervalMs });
