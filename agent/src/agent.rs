@@ -289,6 +289,7 @@ impl Agent {
         if self.outbox.has_lost_events() && self.lost_events.allow(now.at).is_some() {
             let lost_events = self.outbox.take_lost_events();
             log::warn!("{lost_events} events were dropped while the link was down or slow");
+            self.events_lost(lost_events);
         }
         if let Some((lane, message)) = self.next_message(now) {
             self.budget.spent(lane, message.len());

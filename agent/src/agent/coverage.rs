@@ -12,6 +12,8 @@ use crate::uplink::outbox::Report;
 pub(super) struct Missed {
     /// Not told yet.
     gap: Option<Span>,
+    /// Events that found no room in the outbox, not told yet.
+    lost_events: u64,
     /// The Engine was asked what it remembers from before this program started.
     is_recalled: bool,
 }
@@ -56,16 +58,23 @@ impl Agent {
         self.tell_coverage();
     }
 
+    /// Events found no room in the outbox: the link is too slow for them. What the spool loses it tells itself.
+    pub(super) fn events_lost(&mut self, lost_events: u64) {
+        self.missed.lost_events += lost_events;
+        self.tell_coverage();
+    }
+
     /// Tells what is missing, in a session that understands it.
     pub(super) fn tell_coverage(&mut self) {
         if !self.uplink.is_open() || !self.stats.is_extended() {
             return;
         }
-        if let Some(gap) = self.missed.gap.take() {
-            let coverage = Coverage {
-                events_gap: Some(gap),
-                ..Coverage::default()
-            };
+        let coverage = Coverage {
+            events_gap: self.missed.gap.take(),
+            lost_events: std::mem::take(&mut self.missed.lost_events),
+            lost_ticks: 0,
+        };
+        if coverage != Coverage::default() {
             let text = AgentExtra::Coverage(coverage).encode();
             self.outbox.put_report(Report::Coverage, text);
         }

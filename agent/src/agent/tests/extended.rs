@@ -314,3 +314,13 @@ fn who_looks_is_told_at_once_what_the_line_has_cost_and_then_now_and_then() {
     assert!(!told(&mut script, Duration::from_secs(1)));
     assert!(told(&mut script, Duration::from_secs(30)));
 }
+
+#[test]
+fn events_that_a_slow_link_had_no_room_for_are_counted_to_the_server() {
+    let (mut script, _) = opened(|_| {});
+    for _ in 0..1030 {
+        script.say(Event::Container(event("start")));
+    }
+    let told = text_sent(&script.sent()).to_owned();
+    assert!(told.contains(r#""lost_events":6"#), "{told}");
+}
