@@ -40,6 +40,8 @@ test("what is dragged over is a range from either end, and never too short", () 
   const tiny = fixed(NOW, NOW + 10);
   assert.equal(tiny.toUnixMs - tiny.fromUnixMs, SHORTEST_MS);
   assert.ok(tiny.fromUnixMs < NOW && tiny.toUnixMs > NOW);
+  const coarse = fixed(NOW, NOW + 10, 600_000);
+  assert.equal(coarse.toUnixMs - coarse.fromUnixMs, 3_600_000);
 });
 
 test("moving goes by half a range and not into the future", () => {

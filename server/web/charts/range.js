@@ -16,8 +16,9 @@ export const RANGES = [
   { key: "2y", label: "2 y", ms: 730 * DAY },
 ];
 
-/** Nothing finer than the finest tier can be looked into further. */
+/** The shortest range. */
 export const SHORTEST_MS = 2 * MINUTE;
+const FEWEST_POINTS = 6; // of what is known: to look closer shows less
 const LONGEST_MS = 3650 * DAY;
 
 /** Reads a range from an address's query (`URLSearchParams`); what makes no sense is the last hour. */
@@ -41,10 +42,13 @@ export function spanOf(range, nowUnixMs) {
   return { fromUnixMs: to - range.ms, toUnixMs: to };
 }
 
-/** A range that stands still from one time to another, in either order, widened around its middle when it is too short. */
-export function fixed(oneUnixMs, otherUnixMs) {
+/**
+ * A range that stands still from one time to another, in either order, widened around its middle when it is too short to show
+ * anything of values that are `tierMs` apart. A second look into it may find finer ones.
+ */
+export function fixed(oneUnixMs, otherUnixMs, tierMs = 0) {
   const middle = (oneUnixMs + otherUnixMs) / 2;
-  const half = Math.max(Math.abs(oneUnixMs - otherUnixMs), SHORTEST_MS) / 2;
+  const half = Math.max(Math.abs(oneUnixMs - otherUnixMs), SHORTEST_MS, FEWEST_POINTS * tierMs) / 2;
   return { key: null, fromUnixMs: Math.round(middle - half), toUnixMs: Math.round(middle - half) + Math.round(2 * half) };
 }
 

@@ -40,7 +40,7 @@ export function show({ params, query, setTitle }) {
   const earlier = button({ label: "Earlier", glyph: "back", isBare: true, class: "icon-button", on: { click: () => go(moved(range, -1, clock.now())) } });
   const later = button({ label: "Later", glyph: "back", isBare: true, class: "icon-button is-mirrored", on: { click: () => go(moved(range, 1, clock.now())) } });
   const problem = h("p", { class: "problem", role: "alert", hidden: true });
-  const charts = catalogue.map((chart) => makeChart(chart, { group: path, onZoom: (from, to) => go(fixed(from, to)), whyEmpty }));
+  const charts = catalogue.map((chart) => makeChart(chart, { group: path, onZoom: (from, to) => go(fixed(from, to, answer.tier_seconds * 1000)), whyEmpty }));
   const grid = h("div", { class: "charts", testid: "charts" }, charts.map((chart) => chart.element));
   const element = h(
     "section",
@@ -74,7 +74,8 @@ export function show({ params, query, setTitle }) {
     setText(back.lastChild, `Back to ${RANGES.find(({ key }) => key === preset).label}`);
     later.disabled = range.key !== null;
     const { fromUnixMs, toUnixMs } = spanOf(range, clock.now());
-    setText(shownSpan, range.key === null ? `${stretch(fromUnixMs, toUnixMs, clock.now())} (${spanText(toUnixMs - fromUnixMs)})` : "until now");
+    const resolution = answer === null ? "" : ` · a point per ${spanText(answer.step_ms)}`;
+    setText(shownSpan, (range.key === null ? `${stretch(fromUnixMs, toUnixMs, clock.now())} (${spanText(toUnixMs - fromUnixMs)})` : "until now") + resolution);
   }
 
   async function ask() {
@@ -89,6 +90,7 @@ export function show({ params, query, setTitle }) {
       uPlot = library;
       answer = read;
       problem.hidden = true;
+      drawRange();
       draw();
     } catch (error) {
       if (isDisposed || mine !== asking) return;
