@@ -4,6 +4,7 @@
 
 pub(crate) mod process;
 mod run;
+mod soak;
 mod stage;
 
 use std::ffi::OsString;
@@ -35,8 +36,9 @@ struct Setup {
 }
 
 impl Setup {
-    /// Understands `--agent PATH --server PATH --budgets PATH [--section NAME] [--containers N] [--seconds S] [-- COMMAND…]`.
-    fn read(mut parser: Parser) -> Result<Self> {
+    /// Understands `--agent PATH --server PATH --budgets PATH [--section NAME] [--containers N] [--seconds S | --minutes M] [-- COMMAND…]`;
+    /// without a length it is `duration`.
+    fn read(mut parser: Parser, duration: Duration) -> Result<Self> {
         let mut paths: [Option<PathBuf>; 3] = [None, None, None];
         let mut setup = Self {
             agent: PathBuf::new(),
@@ -44,7 +46,7 @@ impl Setup {
             budgets: PathBuf::new(),
             section: "footprint".to_owned(),
             containers: 20,
-            duration: Duration::from_secs(120),
+            duration,
             command: Vec::new(),
         };
         while let Some(argument) = parser.next()? {
@@ -56,6 +58,10 @@ impl Setup {
                 Arg::Long("containers") => setup.containers = parser.value()?.parse()?,
                 Arg::Long("seconds") => {
                     setup.duration = Duration::from_secs(parser.value()?.parse()?);
+                }
+                Arg::Long("minutes") => {
+                    let minutes: u64 = parser.value()?.parse()?;
+                    setup.duration = Duration::from_secs(minutes * 60);
                 }
                 Arg::Value(first) => {
                     setup.command.push(first);
@@ -83,7 +89,7 @@ impl Setup {
 
 /// `footprint`: our agent against its ceilings.
 pub(crate) fn footprint(parser: Parser) -> Result<()> {
-    let setup = Setup::read(parser)?;
+    let setup = Setup::read(parser, Duration::from_secs(120))?;
     ensure!(
         setup.command.is_empty(),
         "to measure another program: compare -- COMMAND…"
@@ -98,7 +104,7 @@ pub(crate) fn footprint(parser: Parser) -> Result<()> {
 
 /// `compare -- COMMAND…`: our agent and another one, one after the other on the same stage.
 pub(crate) fn compare(parser: Parser) -> Result<()> {
-    let setup = Setup::read(parser)?;
+    let setup = Setup::read(parser, Duration::from_secs(120))?;
     let Some((program, arguments)) = setup.command.split_first() else {
         bail!("which program? compare -- COMMAND [ARGUMENT…]");
     };
@@ -117,7 +123,7 @@ pub(crate) fn compare(parser: Parser) -> Result<()> {
 
 /// `growth`: our agent with 20, 100 and 300 containers.
 pub(crate) fn growth(parser: Parser) -> Result<()> {
-    let setup = Setup::read(parser)?;
+    let setup = Setup::read(parser, Duration::from_secs(120))?;
     let mut columns = Vec::new();
     for containers in [20, 100, 300] {
         let stage = Stage::set(&setup.server, containers)?;
@@ -132,6 +138,20 @@ pub(crate) fn growth(parser: Parser) -> Result<()> {
         setup.duration.as_secs()
     );
     print_columns(&["20", "100", "300"], &columns);
+    Ok(())
+}
+
+/// `soak`: our agent while a container is started and removed every second.
+pub(crate) fn soak(parser: Parser) -> Result<()> {
+    let setup = Setup::read(parser, Duration::from_secs(30 * 60))?;
+    let budget = Budget::read(&setup.budgets, "soak")?;
+    let stage = Stage::set(&setup.server, setup.containers)?;
+    let figures = soak::soak(&stage, &Subject::Ours(&setup.agent), setup.duration)?;
+    println!(
+        "\nagent {}, one container started and removed every second\n",
+        setup.title()
+    );
+    ensure!(budget.print(&figures), "over budget");
     Ok(())
 }
 

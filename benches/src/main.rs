@@ -26,6 +26,7 @@ const SUBJECTS: &[Subject] = &[
     ("footprint", footprint::footprint),
     ("compare", footprint::compare),
     ("growth", footprint::growth),
+    ("soak", footprint::soak),
     ("sampler", sampler::run),
     ("codec", codec::run),
     ("history", history::run),

@@ -9,7 +9,7 @@ use lexopt::{Arg, Parser, ValueExt as _};
 use crate::shell::{self, cargo, target};
 
 /// Subjects that start the programs as they ship, each built alone so that no feature of another gets in.
-const ON_PROGRAMS: [&str; 3] = ["footprint", "compare", "growth"];
+const ON_PROGRAMS: [&str; 4] = ["footprint", "compare", "growth", "soak"];
 /// Subjects that run the parts in the measuring program itself, built as the programs are.
 const ON_PARTS: [&str; 3] = ["sampler", "codec", "history"];
 

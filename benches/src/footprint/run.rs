@@ -47,20 +47,7 @@ pub(super) fn measure(
     pause(ALONE);
     let alone = engine_alone.counts()?;
 
-    let api = stage.server.api()?;
-    let mut live = api.live()?;
-    let started_at = clock::now();
-    let mut agent = start(stage, subject, &api)?;
-    live.find("online host", ONLINE_DEADLINE, |message| {
-        message["kind"] == "host" && message["host"]["link"] == "online"
-    })
-    .with_context(|| format!("{}{}", agent.tail(), stage.server.tail()))?;
-    let registered = clock::now() - started_at;
-    // Nobody looks from here on.
-    drop(live);
-    api.wait_host("all containers", ONLINE_DEADLINE, |host| {
-        host["containers"]["total"] == stage.containers
-    })?;
+    let (mut agent, registered) = bring_online(stage, subject)?;
     pause(SETTLE);
 
     let before = Line::read(stage);
@@ -99,6 +86,25 @@ pub(super) fn measure(
             line.with_headers() * MONTH_SECS / seconds / 1000,
         ),
     ])
+}
+
+/// Starts the agent and waits until the server shows all containers; answers how long it took from its start to being online.
+pub(super) fn bring_online(stage: &Stage, subject: &Subject<'_>) -> Result<(Agent, Duration)> {
+    let api = stage.server.api()?;
+    let mut live = api.live()?;
+    let started_at = clock::now();
+    let agent = start(stage, subject, &api)?;
+    live.find("online host", ONLINE_DEADLINE, |message| {
+        message["kind"] == "host" && message["host"]["link"] == "online"
+    })
+    .with_context(|| format!("{}{}", agent.tail(), stage.server.tail()))?;
+    let registered = clock::now() - started_at;
+    // Nobody looks from here on.
+    drop(live);
+    api.wait_host("all containers", ONLINE_DEADLINE, |host| {
+        host["containers"]["total"] == stage.containers
+    })?;
+    Ok((agent, registered))
 }
 
 fn start(stage: &Stage, subject: &Subject<'_>, api: &Api) -> Result<Agent> {
