@@ -51,7 +51,7 @@ fn run() -> ExitCode {
         return fail(&error.to_string(), 1);
     }
     log::info!("{} for {}", args::VERSION, config.server.authority());
-    match set_up(config).map(|setup| smol::block_on(shell::run(setup))) {
+    match set_up(config).map(|setup| futures_lite::future::block_on(shell::run(setup))) {
         Ok(Ok(())) => ExitCode::SUCCESS,
         Ok(Err(error)) => {
             log::error!("cannot listen to signals: {}", Chain(&error));

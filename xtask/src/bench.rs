@@ -1,6 +1,8 @@
 //! `cargo xtask bench SUBJECT`: builds what is measured and hands over to pilotfish-benches, which holds it against
 //! `benches/budgets.toml`.
 
+mod static_agent;
+
 use std::ffi::OsString;
 
 use anyhow::{Result, bail};
@@ -10,6 +12,7 @@ use crate::shell::{self, cargo, target};
 
 /// Subjects that start the programs as they ship, each built alone so that no feature of another gets in.
 const ON_PROGRAMS: [&str; 4] = ["footprint", "compare", "growth", "soak"];
+const BUDGETS: &str = "benches/budgets.toml";
 /// Subjects that run the parts in the measuring program itself, built as the programs are.
 const ON_PARTS: [&str; 3] = ["sampler", "codec", "history"];
 
@@ -19,33 +22,27 @@ pub(crate) fn run(mut parser: Parser) -> Result<()> {
         Some(other) => return Err(other.unexpected().into()),
         None => String::new(),
     };
-    let arguments: Vec<OsString> = parser.raw_args()?.collect();
+    let mut arguments: Vec<OsString> = parser.raw_args()?.collect();
+    let is_static = take_static(&mut arguments);
     let mut command = cargo();
     command.args(["run", "--quiet", "-p", "pilotfish-benches"]);
     if ON_PROGRAMS.contains(&subject.as_str()) {
-        for program in ["pilotfish-agent", "pilotfish-server"] {
-            shell::run(cargo().args(["build", "--profile", "dist", "-p", program]))?;
-        }
+        build("pilotfish-server")?;
         let built = target().join("dist");
-        command
-            .args([
-                "--",
-                &subject,
-                "--budgets",
-                "benches/budgets.toml",
-                "--agent",
-            ])
-            .arg(built.join("pilotfish-agent"))
-            .arg("--server")
-            .arg(built.join("pilotfish-server"));
+        let agent = if is_static {
+            static_agent::build()?
+        } else {
+            build("pilotfish-agent")?;
+            built.join("pilotfish-agent")
+        };
+        command.args(["--", &subject, "--budgets", BUDGETS, "--agent"]);
+        command.arg(agent).arg("--server");
+        command.arg(built.join("pilotfish-server"));
+        if is_static && subject == "footprint" {
+            command.args(["--section", "footprint_static"]);
+        }
     } else if ON_PARTS.contains(&subject.as_str()) {
-        command.args([
-            "--release",
-            "--",
-            &subject,
-            "--budgets",
-            "benches/budgets.toml",
-        ]);
+        command.args(["--release", "--", &subject, "--budgets", BUDGETS]);
     } else {
         let all: Vec<&str> = ON_PROGRAMS.iter().chain(&ON_PARTS).copied().collect();
         bail!(
@@ -54,4 +51,16 @@ pub(crate) fn run(mut parser: Parser) -> Result<()> {
         );
     }
     shell::run(command.args(arguments))
+}
+
+fn build(program: &str) -> Result<()> {
+    shell::run(cargo().args(["build", "--profile", "dist", "-p", program]))
+}
+
+/// Takes `--static` out of the arguments; what stands behind `--` is another program's.
+fn take_static(arguments: &mut Vec<OsString>) -> bool {
+    let end = arguments.iter().position(|argument| argument == "--");
+    let own = &arguments[..end.unwrap_or(arguments.len())];
+    let found = own.iter().position(|argument| argument == "--static");
+    found.map(|place| arguments.remove(place)).is_some()
 }

@@ -17,7 +17,7 @@ const ONLINE_DEADLINE: Duration = Duration::from_secs(120);
 /// How long the Engine is watched without an agent, for what it costs by itself.
 const ALONE: Duration = Duration::from_secs(20);
 /// How long an agent may settle before it is measured: the list, the first samples.
-const SETTLE: Duration = Duration::from_secs(15);
+const SETTLE: Duration = Duration::from_secs(45);
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// How often an agent at rest samples.
