@@ -27,6 +27,8 @@ struct Setup {
     budgets: PathBuf,
     /// The table of ceilings.
     section: String,
+    /// Traffic is dear.
+    is_metered: bool,
     /// How many containers run.
     containers: usize,
     /// How long the agent is watched.
@@ -36,7 +38,7 @@ struct Setup {
 }
 
 impl Setup {
-    /// Understands `--agent PATH --server PATH --budgets PATH [--section NAME] [--containers N] [--seconds S | --minutes M] [-- COMMAND…]`;
+    /// Understands `--agent PATH --server PATH --budgets PATH [--section NAME | --metered] [--containers N] [--seconds S | --minutes M] [-- COMMAND…]`;
     /// without a length it is `duration`.
     fn read(mut parser: Parser, duration: Duration) -> Result<Self> {
         let mut paths: [Option<PathBuf>; 3] = [None, None, None];
@@ -45,6 +47,7 @@ impl Setup {
             server: PathBuf::new(),
             budgets: PathBuf::new(),
             section: "footprint".to_owned(),
+            is_metered: false,
             containers: 20,
             duration,
             command: Vec::new(),
@@ -55,6 +58,10 @@ impl Setup {
                 Arg::Long("server") => paths[1] = Some(parser.value()?.into()),
                 Arg::Long("budgets") => paths[2] = Some(parser.value()?.into()),
                 Arg::Long("section") => setup.section = parser.value()?.string()?,
+                Arg::Long("metered") => {
+                    setup.is_metered = true;
+                    "footprint_metered".clone_into(&mut setup.section);
+                }
                 Arg::Long("containers") => setup.containers = parser.value()?.parse()?,
                 Arg::Long("seconds") => {
                     setup.duration = Duration::from_secs(parser.value()?.parse()?);
@@ -79,7 +86,8 @@ impl Setup {
 
     fn title(&self) -> String {
         format!(
-            "over TLS, {} containers of which {} are at work, {} s",
+            "over TLS{}, {} containers of which {} are at work, {} s",
+            if self.is_metered { ", metered" } else { "" },
             self.containers,
             self.containers / stage::BUSY_SHARE,
             self.duration.as_secs()
@@ -96,7 +104,12 @@ pub(crate) fn footprint(parser: Parser) -> Result<()> {
     );
     let budget = Budget::read(&setup.budgets, &setup.section)?;
     let stage = Stage::set(&setup.server, setup.containers)?;
-    let figures = measure(&stage, &Subject::Ours(&setup.agent), setup.duration)?;
+    let subject = if setup.is_metered {
+        Subject::Metered(&setup.agent)
+    } else {
+        Subject::Ours(&setup.agent)
+    };
+    let figures = measure(&stage, &subject, setup.duration)?;
     println!("\nagent {}\n", setup.title());
     ensure!(budget.print(&figures), "over budget");
     Ok(())

@@ -8,7 +8,7 @@ use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
 /// How long an Engine that is up may go without an answer before it is asked.
-pub const ASK_EVERY: Duration = Duration::from_secs(15);
+pub const ASK_EVERY: Duration = Duration::from_secs(20);
 /// The wait before the second question to an Engine that is down; it doubles from there.
 pub const RETRY_FIRST: Duration = Duration::from_secs(1);
 /// The longest wait between questions to an Engine that is down: a question that nobody answers costs next to nothing.

@@ -31,7 +31,7 @@ use report::Reported;
 /// Most containers that are sampled; further ones are left out until others go.
 pub const CONTAINERS: usize = 1024;
 /// Most containers whose process is asked for in one pass; the rest is asked for in the next.
-const FOUND_PER_PASS: usize = 8;
+const FOUND_PER_PASS: usize = 32;
 /// How long that may hold up a pass.
 const FIND_WAIT: Duration = Duration::from_secs(2);
 /// How long an Engine that did not answer is left alone.

@@ -20,8 +20,8 @@ use super::meter::Meter;
 use super::signals::Input;
 use crate::chain::Chain;
 
-/// How often the bytes of a message under way are looked at.
-const LOOK_EVERY: Duration = Duration::from_secs(10);
+/// How often the bytes of a message under way are looked at: sooner than the shortest silence after which a peer is given up.
+const LOOK_EVERY: Duration = Duration::from_secs(30);
 /// Within this time a message must have come in whole: the backstop against a peer that drips bytes.
 const READ_DEADLINE: Duration = Duration::from_secs(300);
 /// Within this time a message must have been taken by the network.

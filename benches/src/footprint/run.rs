@@ -14,14 +14,12 @@ use crate::budget::Figure;
 
 /// How long the host may take to be online with its whole container list.
 const ONLINE_DEADLINE: Duration = Duration::from_secs(120);
-/// How long the Engine is watched without an agent, for what it costs by itself.
-const ALONE: Duration = Duration::from_secs(20);
+/// How long at most the Engine is watched without an agent, for what it costs by itself.
+const ALONE_MOST: Duration = Duration::from_secs(60);
 /// How long an agent may settle before it is measured: the list, the first samples.
 const SETTLE: Duration = Duration::from_secs(45);
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
-/// How often an agent at rest samples.
-const TICK: Duration = Duration::from_secs(10);
 /// Headers of a TCP segment over IPv4, with the time stamp option that Linux sends.
 const SEGMENT_BYTES: u64 = 52;
 /// Seconds of a month of 365 ¼ ⁄ 12 days.
@@ -32,8 +30,20 @@ const MONTH_SECS: u64 = 2_629_800;
 pub(super) enum Subject<'a> {
     /// A pilotfish-agent, by its path.
     Ours(&'a Path),
+    /// The same where traffic is dear.
+    Metered(&'a Path),
     /// Another agent's command and arguments; it finds its way by the same environment variables.
     Other(&'a OsStr, &'a [OsString]),
+}
+
+impl Subject<'_> {
+    /// How often it samples at rest.
+    fn tick(&self) -> Duration {
+        Duration::from_secs(match self {
+            Self::Ours(_) | Self::Other(..) => 10,
+            Self::Metered(_) => 240,
+        })
+    }
 }
 
 /// Measures for `duration`; the highest values of what goes up and down.
@@ -44,7 +54,8 @@ pub(super) fn measure(
 ) -> Result<Vec<Figure>> {
     let engine_pids = stage.engine_pids()?;
     let mut engine_alone = Meter::start(&engine_pids)?;
-    pause(ALONE);
+    let alone_for = duration.min(ALONE_MOST);
+    pause(alone_for);
     let alone = engine_alone.counts()?;
 
     let (mut agent, registered) = bring_online(stage, subject)?;
@@ -57,15 +68,15 @@ pub(super) fn measure(
     let engine = engine.counts()?;
 
     let seconds = duration.as_secs().max(1);
-    let ticks = (seconds / TICK.as_secs()).max(1);
+    let ticks = (seconds / subject.tick().as_secs()).max(1);
     let samples = ticks * u64::try_from(stage.containers)?.max(1);
     // What the Engine spends by itself in that time is not the agent's doing.
     let engine_extra = engine
         .cpu_ns
-        .saturating_sub(alone.cpu_ns * seconds / ALONE.as_secs());
+        .saturating_sub(alone.cpu_ns * seconds / alone_for.as_secs().max(1));
     let figure = |name, value| Figure { name, value };
     let binary = match subject {
-        Subject::Ours(path) => size(path)?,
+        Subject::Ours(path) | Subject::Metered(path) => size(path)?,
         Subject::Other(program, _) => size(Path::new(program)).unwrap_or_default(),
     };
     Ok(vec![
@@ -76,6 +87,10 @@ pub(super) fn measure(
         figure("registered_ms", millis(registered)),
         figure("agent_cpu_ns_per_sample", watched.counts.cpu_ns / samples),
         figure("engine_cpu_ns_per_sample", engine_extra / samples),
+        figure(
+            "cpu_ns_per_sample",
+            (watched.counts.cpu_ns + engine_extra) / samples,
+        ),
         figure("wakeups_per_minute", watched.counts.wakeups * 60 / seconds),
         figure("written_bytes", watched.counts.written_bytes),
         figure("sent_bytes_per_tick", line.up_bytes / ticks),
@@ -122,6 +137,7 @@ fn start(stage: &Stage, subject: &Subject<'_>, api: &Api) -> Result<Agent> {
         .env("LOG_LEVEL", "info");
     match subject {
         Subject::Ours(path) => builder.binary(path),
+        Subject::Metered(path) => builder.binary(path).env("METERED", "true"),
         Subject::Other(program, arguments) => builder
             .binary(Path::new(program))
             .arguments(arguments.iter().cloned()),

@@ -52,12 +52,8 @@ fn tools() -> Result<PathBuf> {
     let environment = target().join("cross");
     let programs = environment.join("bin");
     if !programs.join("cargo-zigbuild").exists() {
-        shell::run(
-            program("python3")
-                .args(["-m", "venv"])
-                .arg(&environment),
-        )
-        .context("as root on Debian: apt-get install -y python3-venv")?;
+        shell::run(program("python3").args(["-m", "venv"]).arg(&environment))
+            .context("as root on Debian: apt-get install -y python3-venv")?;
         shell::run(
             program(&programs.join("pip").display().to_string())
                 .args(["install", "--quiet"])

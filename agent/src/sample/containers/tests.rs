@@ -21,7 +21,7 @@ fn sampler(tree: &str) -> Sampler {
 }
 
 fn id(number: u32) -> ContainerId {
-    ContainerId::new(format!("c{number}").repeat(32)).unwrap()
+    ContainerId::new(&format!("c{number}").repeat(32)[..64]).unwrap()
 }
 
 fn running(numbers: &[u32]) -> Vec<RunningContainer> {
@@ -126,17 +126,19 @@ fn more_containers_than_the_limit_are_left_out() {
 #[test]
 fn each_new_container_is_asked_for_in_its_turn() {
     let sampler = sampler("cgroup_v1/cgroupfs");
-    sampler.keep_only(&running(&[1, 2, 3, 4, 5, 6, 7, 8, 9]));
+    let one_too_many: Vec<u32> = (1..=33).collect();
+    sampler.keep_only(&running(&one_too_many));
     let shared = &mut *sampler.shared.borrow_mut();
     let now = clock::now();
-    let mut numbers = |now| {
+    let mut new = |now| {
         let new = shared.new_containers(now);
-        let numbers = new.iter().map(|(id, _)| id.as_str()[1..2].parse().unwrap());
         shared.asked_about = new.last().map(|(id, _)| id.clone());
-        numbers.collect::<Vec<u32>>()
+        new.into_iter().map(|(id, _)| id).collect::<Vec<_>>()
     };
-    assert_eq!(numbers(now), [1, 2, 3, 4, 5, 6, 7, 8]);
-    assert_eq!(numbers(now), [9, 1, 2, 3, 4, 5, 6, 7]);
+    let mut all: Vec<ContainerId> = one_too_many.iter().map(|number| id(*number)).collect();
+    all.sort();
+    assert_eq!(new(now), all[..32]);
+    assert_eq!(new(now), [&all[32..], &all[..31]].concat());
 }
 
 #[test]
