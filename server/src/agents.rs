@@ -23,7 +23,8 @@ use pilotfish_protocol::{HostId, Operation, OperationDone, Refusal, limits};
 
 use crate::agents::refusals::Refusals;
 use crate::agents::roster::{Order, REMOVED, Roster};
-use crate::agents::session::exchange::{CallError, METERED_RHYTHM, PACE, Pace, RHYTHM, Rhythm};
+use crate::agents::session::exchange::{CallError, PACE, Pace};
+use crate::agents::session::rhythm::{METERED_RHYTHM, RHYTHM, Rhythm, StatsTimes};
 use crate::clock;
 use crate::http::admission::{Admission, Limits};
 
@@ -65,6 +66,18 @@ pub const TIMES: Times = Times {
     rhythm: RHYTHM,
     metered_rhythm: METERED_RHYTHM,
 };
+
+impl Times {
+    /// With stats as often as is configured.
+    #[must_use]
+    pub fn with(self, stats: StatsTimes) -> Self {
+        Self {
+            rhythm: self.rhythm.with(stats),
+            metered_rhythm: self.metered_rhythm.with(stats),
+            ..self
+        }
+    }
+}
 
 impl Default for Times {
     fn default() -> Self {

@@ -19,6 +19,8 @@ Options of serve:
   --admin-name NAME      the user made on the first start [default: admin]
   --history TIMES        how long the history is kept at 10 s, 1 min, 10 min and 1 h [default: 6h,3d,60d,730d]
   --history-disk SIZE    what the history may take of the disk, with M or G; the oldest goes first [default: 2G]
+  --stats TIMES          how often hosts are measured at rest, while somebody looks at them, and for how long
+                         after the last one left, with s or m; for agents of the extension [default: 10s,1s,30s]
 
   --help, -h             print this
   --version, -V          print the version
@@ -60,6 +62,8 @@ pub struct ServeArgs {
     pub history: Option<String>,
     /// `--history-disk`.
     pub history_disk: Option<String>,
+    /// `--stats`.
+    pub stats: Option<String>,
 }
 
 /// A command line that means nothing.
@@ -116,6 +120,9 @@ pub fn parse(args: impl IntoIterator<Item = OsString>) -> Result<Command, UsageE
             (Arg::Long("history-disk"), Some(serve)) => {
                 once("history-disk", &mut serve.history_disk, text(&mut parser)?)?;
             }
+            (Arg::Long("stats"), Some(serve)) => {
+                once("stats", &mut serve.stats, text(&mut parser)?)?;
+            }
             (arg, _) => return Err(arg.unexpected().into()),
         }
     }
@@ -163,7 +170,7 @@ mod tests {
     fn reads_the_options_of_serve() {
         check("serve", Command::Serve(ServeArgs::default()));
         check(
-            "serve --listen [::1]:1 --listen=127.0.0.1:2 --data d --tls-cert c --tls-key k --admin-name me --history 6h,3d,60d,1d --history-disk 1G",
+            "serve --listen [::1]:1 --listen=127.0.0.1:2 --data d --tls-cert c --tls-key k --admin-name me --history 6h,3d,60d,1d --history-disk 1G --stats 30s,1s,1m",
             Command::Serve(ServeArgs {
                 listen: vec!["[::1]:1".to_owned(), "127.0.0.1:2".to_owned()],
                 data: Some("d".into()),
@@ -172,6 +179,7 @@ mod tests {
                 admin_name: Some("me".to_owned()),
                 history: Some("6h,3d,60d,1d".to_owned()),
                 history_disk: Some("1G".to_owned()),
+                stats: Some("30s,1s,1m".to_owned()),
             }),
         );
     }

@@ -10,6 +10,7 @@ use std::path::{Path, PathBuf};
 use futures_rustls::TlsAcceptor;
 use log::LevelFilter;
 
+use crate::agents::session::rhythm::StatsTimes;
 use crate::args::ServeArgs;
 use crate::auth::passwords::SHORTEST;
 use crate::auth::secret::Secret;
@@ -41,6 +42,8 @@ pub struct Config {
     pub admin_password_file: Option<PathBuf>,
     /// How much of the history is kept.
     pub retention: Retention,
+    /// How often hosts are measured.
+    pub stats: StatsTimes,
     /// What is logged.
     pub log_level: LevelFilter,
     /// Whether log lines are JSON.
@@ -113,6 +116,7 @@ impl Config {
             ));
         }
         let retention = retention(args, &mut faults);
+        let stats = stats(args, &mut faults);
         let log_level = variable(variables, "LOG_LEVEL").map_or(Some(LevelFilter::Info), level);
         if log_level.is_none() {
             let given = variable(variables, "LOG_LEVEL").unwrap_or_default();
@@ -148,6 +152,7 @@ impl Config {
             admin_name,
             admin_password_file,
             retention,
+            stats,
             log_level,
             log_json,
         })
@@ -226,6 +231,19 @@ fn retention(args: &ServeArgs, faults: &mut Vec<String>) -> Retention {
         }
     }
     retention
+}
+
+fn stats(args: &ServeArgs, faults: &mut Vec<String>) -> StatsTimes {
+    let given = args.stats.as_deref();
+    let read = given.map(|text| (text, StatsTimes::read(text)));
+    match read {
+        None => StatsTimes::default(),
+        Some((_, Ok(times))) => times,
+        Some((text, Err(error))) => {
+            faults.push(format!("--stats {text:?}: {error}"));
+            StatsTimes::default()
+        }
+    }
 }
 
 /// Reads a size of mebibytes or gibibytes: `512M`, `2G`.
@@ -314,6 +332,7 @@ mod tests {
             admin_name: Some("a b".to_owned()),
             history: Some("6h,3d,60d".to_owned()),
             history_disk: Some("15M".to_owned()),
+            stats: Some("1s,10s,30s".to_owned()),
             ..ServeArgs::default()
         };
         let given = variables(&[
@@ -328,6 +347,7 @@ mod tests {
             "--admin-name \"a b\": needs",
             "--history \"6h,3d,60d\": needs",
             "--history-disk \"15M\": needs",
+            "--stats \"1s,10s,30s\": stats would",
             "LOG_LEVEL=\"loud\": needs",
             "LOG_JSON=\"maybe\": needs",
             "PILOTFISH_ADMIN_PASSWORD_FILE: cannot read /nowhere/password: ",

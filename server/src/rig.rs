@@ -140,8 +140,11 @@ impl Rig {
             directory,
             ..
         } = self;
-        trigger.fire();
+        if is_orderly {
+            trigger.fire();
+        }
         drop(runtime);
+        drop(trigger);
         if is_orderly {
             smol::block_on(keeper::finish(&app));
             smol::block_on(keeping::finish(&app));

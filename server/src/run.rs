@@ -11,6 +11,7 @@ use futures_lite::{FutureExt as _, StreamExt as _};
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use smol::net::TcpListener;
 
+use crate::agents::{Agents, TIMES};
 use crate::api::dispatch;
 use crate::app::App;
 use crate::config::Config;
@@ -89,7 +90,9 @@ pub fn run(config: Config) -> Result<(), RunError> {
     let runtime = Runtime::start()?;
     let executor = runtime.executor();
     let (trigger, shutdown) = shutdown::pair();
-    let app = Arc::new(App::new(store, history, executor.clone(), shutdown.clone()));
+    let mut app = App::new(store, history, executor.clone(), shutdown.clone());
+    app.agents = Agents::new(TIMES.with(config.stats));
+    let app = Arc::new(app);
     keeper::start(&app).map_err(FirstStartError::from)?;
     keeping::start(&app);
     let (open, all_closed) = listener::open_connections();

@@ -4,7 +4,8 @@ use pilotfish_protocol::extension::Spooled;
 use pilotfish_protocol::{Extension, HostId, extension};
 
 use crate::agents::Times;
-use crate::agents::session::exchange::{Dialect, Rhythm};
+use crate::agents::session::exchange::Dialect;
+use crate::agents::session::rhythm::Rhythm;
 use crate::app::App;
 use crate::chain::chain;
 use crate::clock::{self, millis};

@@ -1,6 +1,8 @@
 //! One live session: carries what [`Session`] wants to the socket, the board and those who wait, and tells it what happens.
 
 mod spool;
+#[cfg(test)]
+mod tests;
 mod told;
 
 use std::sync::Arc;

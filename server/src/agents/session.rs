@@ -9,6 +9,7 @@ pub mod exchange;
 mod extended;
 mod extra;
 mod lists;
+pub mod rhythm;
 
 use std::collections::VecDeque;
 use std::time::{Duration, Instant};

@@ -161,4 +161,4 @@ async fn close(socket: &mut Socket, code: CloseCode, reason: &'static str) {
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

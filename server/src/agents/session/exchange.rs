@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use crate::agents::session::rhythm::Rhythm;
 use pilotfish_protocol::extension::{Cadence, CollectorReport, Coverage, Spending};
 use pilotfish_protocol::{
     AgentMessage, CallId, ContainerEvent, ContainerId, ContainerListing, ContainerStats,
@@ -30,39 +31,6 @@ pub const PACE: Pace = Pace {
     list_slow: Duration::from_secs(10),
     list_fast: Duration::from_secs(2),
     stats_lost: Duration::from_secs(60),
-};
-
-/// How often things happen in a session that agreed to the extension.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Rhythm {
-    /// How often stats come while nobody looks at the host.
-    pub stats: Duration,
-    /// How often they come while somebody does.
-    pub stats_watched: Duration,
-    /// For how long after the last one left they come that often.
-    pub linger: Duration,
-    /// How often the agent sends a heartbeat.
-    pub heartbeat: Duration,
-    /// After this long without a byte either end takes the other one for gone.
-    pub silence: Duration,
-}
-
-/// The rhythm outside tests.
-pub const RHYTHM: Rhythm = Rhythm {
-    stats: Duration::from_secs(10),
-    stats_watched: Duration::from_secs(1),
-    linger: Duration::from_secs(30),
-    heartbeat: Duration::from_secs(30),
-    silence: pilotfish_protocol::limits::PEER_SILENCE,
-};
-
-/// The rhythm of an agent that asks for as little traffic as possible.
-pub const METERED_RHYTHM: Rhythm = Rhythm {
-    stats: Duration::from_secs(240),
-    stats_watched: Duration::from_secs(10),
-    linger: Duration::from_secs(30),
-    heartbeat: Duration::from_secs(240),
-    silence: Duration::from_secs(600),
 };
 
 /// Which protocol a session speaks.

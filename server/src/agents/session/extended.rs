@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use pilotfish_protocol::{ListHash, ServerExtra};
 
-use crate::agents::session::exchange::Rhythm;
+use crate::agents::session::rhythm::Rhythm;
 
 /// The shortest pause between two requests of one kind; each that was of no use doubles it.
 const PAUSE: Duration = Duration::from_secs(5);

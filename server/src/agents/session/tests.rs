@@ -3,7 +3,8 @@
 use pilotfish_protocol::{Failure, ListHash};
 
 use super::*;
-use crate::agents::session::exchange::{METERED_RHYTHM, PACE, RHYTHM, Rhythm};
+use crate::agents::session::exchange::PACE;
+use crate::agents::session::rhythm::{METERED_RHYTHM, RHYTHM, Rhythm};
 
 const MS: Duration = Duration::from_millis(1);
 /// What the ids of the regular lists begin with.

@@ -9,11 +9,12 @@ use crate::peer::{Enrolled, Peer, until};
 use crate::rig::{Rig, Session};
 use crate::store::sessions;
 
-struct Page(WebSocket<std::net::TcpStream>);
+#[derive(Debug)]
+pub(crate) struct Page(WebSocket<std::net::TcpStream>);
 
 impl Page {
     #[track_caller]
-    fn open(rig: &Rig, session: &Session) -> Page {
+    pub(crate) fn open(rig: &Rig, session: &Session) -> Page {
         let mut request = format!("ws://{}/api/v1/live", rig.address)
             .into_client_request()
             .unwrap();
@@ -24,7 +25,7 @@ impl Page {
     }
 
     #[track_caller]
-    fn hear(&mut self) -> Value {
+    pub(crate) fn hear(&mut self) -> Value {
         loop {
             match self.0.read().unwrap() {
                 Message::Text(text) => return serde_json::from_str(&text).unwrap(),
@@ -36,7 +37,7 @@ impl Page {
 
     /// Hears messages up to the first of this kind.
     #[track_caller]
-    fn hear_kind(&mut self, kind: &str) -> Value {
+    pub(crate) fn hear_kind(&mut self, kind: &str) -> Value {
         loop {
             let message = self.hear();
             if message["kind"] == kind {
@@ -45,7 +46,7 @@ impl Page {
         }
     }
 
-    fn watch(&mut self, host: Option<&str>) {
+    pub(crate) fn watch(&mut self, host: Option<&str>) {
         let message = json!({"kind": "watch", "host_id": host}).to_string();
         self.0.send(Message::text(message)).unwrap();
     }

@@ -123,3 +123,6 @@ impl Fleet {
         list.containers.get(&ShortId::of(container))
     }
 }
+
+#[cfg(test)]
+mod tests;

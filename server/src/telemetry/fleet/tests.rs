@@ -276,3 +276,16 @@ fn new_facts_change_a_host_and_the_same_ones_do_not() {
         ("pi-4", Some(FIRST))
     );
 }
+
+#[test]
+fn nothing_that_an_older_session_tells_counts_once_another_has_shown_its_token() {
+    let mut fleet = online();
+    fleet.supersede(&host(), SECOND);
+    assert!(fleet.live(&host(), FIRST).is_none());
+    assert_eq!(fleet.list(&host(), FIRST, &[], 11), None);
+    // It still ends, and the other one may never come.
+    assert!(fleet.detach(&host(), FIRST, 12));
+    assert_eq!(fleet.attach(&host(), FIRST, 13), None);
+    assert_eq!(fleet.attach(&host(), SECOND, 14), Some(true));
+    assert!(fleet.live(&host(), SECOND).is_some());
+}
