@@ -4,14 +4,18 @@
 
 mod appears;
 mod base_dialect;
+mod cadence;
 mod engine_loss;
 mod events;
 mod identity;
 mod in_container;
 mod link;
+mod links;
+mod lists;
 mod load;
 mod operations;
 mod program;
 mod roll;
 mod sampling;
 mod tls;
+mod viewer;

@@ -1,0 +1,90 @@
+//! Somebody who looks at a host on the page, and reads all that is told.
+
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use anyhow::{Context as _, Result};
+use pilotfish_lab::Stack;
+use pilotfish_lab::wire::Peer;
+use serde_json::{Value, json};
+
+const DEADLINE: Duration = Duration::from_secs(10);
+/// How soon it notices that it is to leave.
+const LOOK_UP: Duration = Duration::from_millis(200);
+
+/// Watches until it is dropped.
+#[derive(Debug)]
+pub(crate) struct Viewer {
+    seen: Arc<Seen>,
+    reader: Option<JoinHandle<()>>,
+}
+
+#[derive(Debug, Default)]
+struct Seen {
+    leaves: AtomicBool,
+    ticks: AtomicUsize,
+    /// The last tick told.
+    newest: Mutex<Value>,
+}
+
+impl Viewer {
+    /// Opens the host of `stack`.
+    ///
+    /// # Errors
+    ///
+    /// The server does not let it in.
+    pub(crate) fn watch(stack: &Stack) -> Result<Self> {
+        let mut live = stack.api.live()?;
+        live.find("hosts", DEADLINE, |message| message["kind"] == "hosts")?;
+        live.send(&json!({ "kind": "watch", "host_id": stack.host }))?;
+        let seen = Arc::<Seen>::default();
+        let reader = thread::Builder::new()
+            .name("viewer".to_owned())
+            .spawn({
+                let (seen, host) = (Arc::clone(&seen), stack.host.clone());
+                move || seen.read(&mut live, &host)
+            })
+            .context("cannot start a thread")?;
+        Ok(Self {
+            seen,
+            reader: Some(reader),
+        })
+    }
+
+    /// How many ticks of the host it has seen.
+    pub(crate) fn ticks(&self) -> usize {
+        self.seen.ticks.load(Ordering::Relaxed)
+    }
+
+    /// The last tick it has seen; `null` before the first.
+    pub(crate) fn newest(&self) -> Value {
+        let newest = self.seen.newest.lock();
+        newest.unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Seen {
+    fn read(&self, live: &mut Peer, host: &str) {
+        while !self.leaves.load(Ordering::Relaxed) {
+            // Nothing for a while, or the server has ended.
+            let Ok(message) = live.json(LOOK_UP) else {
+                continue;
+            };
+            if message["kind"] == "stats" && message["host_id"] == host {
+                *self.newest.lock().unwrap_or_else(PoisonError::into_inner) = message;
+                self.ticks.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+    }
+}
+
+impl Drop for Viewer {
+    fn drop(&mut self) {
+        self.seen.leaves.store(true, Ordering::Relaxed);
+        if let Some(reader) = self.reader.take() {
+            drop(reader.join());
+        }
+    }
+}
