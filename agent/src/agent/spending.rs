@@ -3,7 +3,7 @@
 use std::time::{Duration, Instant};
 
 use pilotfish_protocol::AgentExtra;
-use pilotfish_protocol::extension::Cadence;
+use pilotfish_protocol::extension::{Cadence, Slowed};
 
 use super::{Action, Agent, Now};
 use crate::uplink::outbox::Report;
@@ -53,6 +53,10 @@ impl Agent {
             if let Some(slowed) = cadence.slowed {
                 log::info!("measuring every {every:?} instead of {asked:?}: {slowed:?}");
             }
+            if cadence.slowed == Some(Slowed::Budget) {
+                // Ticks are rare from here on, and with them what is told about spending.
+                self.report_spending(now);
+            }
             self.told.cadence = Some(cadence.clone());
             let text = AgentExtra::Cadence(cadence).encode();
             self.outbox.put_report(Report::Cadence, text);
@@ -79,10 +83,14 @@ impl Agent {
         };
         let is_due = |told_at: Instant| now.at.saturating_duration_since(told_at) >= every;
         if self.told.spending_at.is_none_or(is_due) {
-            self.told.spending_at = Some(now.at);
-            let spending = self.budget.spending(now.at);
-            let text = AgentExtra::Spent(spending).encode();
-            self.outbox.put_report(Report::Spending, text);
+            self.report_spending(now);
         }
+    }
+
+    fn report_spending(&mut self, now: Now) {
+        self.told.spending_at = Some(now.at);
+        let spending = self.budget.spending(now.at);
+        let text = AgentExtra::Spent(spending).encode();
+        self.outbox.put_report(Report::Spending, text);
     }
 }

@@ -51,10 +51,6 @@ fn wait_same(stack: &Stack, engine: &Engine) -> Result<()> {
     }))
 }
 
-fn full_lists(stack: &Stack) -> usize {
-    stack.agent.output().matches("\"is_full\"").count()
-}
-
 #[test]
 fn whatever_happens_to_containers_the_server_holds_what_the_engine_lists() -> Result<()> {
     let engine = Engine::start()?;

@@ -14,6 +14,7 @@ mod links;
 mod lists;
 mod load;
 mod operations;
+mod outages;
 mod program;
 mod roll;
 mod sampling;

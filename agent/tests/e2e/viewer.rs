@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use anyhow::{Context as _, Result};
 use pilotfish_lab::Stack;
@@ -30,15 +30,28 @@ struct Seen {
 }
 
 impl Viewer {
-    /// Opens the host of `stack`.
+    /// Opens the host of `stack`, which is measured more often for it.
     ///
     /// # Errors
     ///
     /// The server does not let it in.
     pub(crate) fn watch(stack: &Stack) -> Result<Self> {
+        Self::open(stack, json!(stack.host))
+    }
+
+    /// Looks at the list of hosts.
+    ///
+    /// # Errors
+    ///
+    /// The server does not let it in.
+    pub(crate) fn glance(stack: &Stack) -> Result<Self> {
+        Self::open(stack, Value::Null)
+    }
+
+    fn open(stack: &Stack, watched: Value) -> Result<Self> {
         let mut live = stack.api.live()?;
         live.find("hosts", DEADLINE, |message| message["kind"] == "hosts")?;
-        live.send(&json!({ "kind": "watch", "host_id": stack.host }))?;
+        live.send(&json!({ "kind": "watch", "host_id": watched }))?;
         let seen = Arc::<Seen>::default();
         let reader = thread::Builder::new()
             .name("viewer".to_owned())
@@ -87,4 +100,16 @@ impl Drop for Viewer {
             drop(reader.join());
         }
     }
+}
+
+/// Reads the wall clock, which the server's times are of.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the server's times are wall time"
+)]
+pub(crate) fn unix_ms() -> u64 {
+    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
+    since.map_or(0, |since| {
+        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    })
 }
