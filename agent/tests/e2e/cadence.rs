@@ -85,7 +85,7 @@ fn a_host_that_wants_no_more_than_a_tick_in_five_seconds_says_so() -> Result<()>
 
 #[test]
 fn a_day_that_is_spent_makes_stats_rare_and_the_page_says_on_what() -> Result<()> {
-    let stack = start(&[("BYTES_PER_DAY", "6k")])?;
+    let stack = start(&[("BYTES_PER_DAY", "3k")])?;
     let viewer = Viewer::watch(&stack)?;
     let host = stack.wait_host("a cadence that spares", DEADLINE * 3, |host| {
         host["cadence"]["slowed"] == "budget"
@@ -99,7 +99,7 @@ fn a_day_that_is_spent_makes_stats_rare_and_the_page_says_on_what() -> Result<()
         host["spending"].is_object()
     })?;
     let spending = &host["spending"];
-    assert_eq!(spending["budget_bytes"], 6000, "{spending}");
+    assert_eq!(spending["budget_bytes"], 3000, "{spending}");
     for lane in [
         "stats_bytes",
         "lists_bytes",

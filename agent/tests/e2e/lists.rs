@@ -95,8 +95,8 @@ fn a_quiet_minute_costs_no_list_and_a_server_that_lost_it_gets_it_again() -> Res
     let relay = Relay::start(server.address())?;
     let mut stack = Stack::start_relayed(server, &relay, Agent::builder().engine(&engine))?;
     wait_same(&stack, &engine)?;
-    // Three ticks later everything was announced.
-    pause(Duration::from_secs(25));
+    // Two ticks later everything was announced.
+    pause(Duration::from_secs(15));
     let written_before = written_bytes(stack.agent.pid())?;
     let before = relay.up_bytes() + relay.down_bytes();
     pause(Duration::from_secs(60));
