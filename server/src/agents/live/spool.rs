@@ -24,9 +24,12 @@ use crate::telemetry::measure::Row;
 use crate::telemetry::notable;
 use crate::telemetry::ticks;
 
-/// Most rows that one batch brings: a segment of a thousand ticks of fifty subjects. What is beyond is dropped, and taken for kept:
-/// frames that change nothing are short, and each stands for all slots.
-const ROWS: usize = 50_000;
+/// Most readings that are looked at of one batch: a segment of a thousand ticks of fifty subjects. What is beyond is dropped, and taken for
+/// kept: frames that change nothing are short, and each stands for all slots, whether any of them has a value or not.
+const READINGS: usize = 50_000;
+
+/// Most counts of what found no room that one batch brings; an agent of ours has one at a time, and each makes a line in the log.
+const LOST: usize = 4;
 
 /// How long a tick is taken to stand for when it does not follow another one.
 const SPAN_MS: u64 = 10_000;
@@ -36,6 +39,9 @@ const PAUSE: Duration = Duration::from_millis(500);
 
 /// So much longer for each event, so that no agent pushes all else out of the log at once.
 const PAUSE_AN_EVENT: Duration = Duration::from_millis(25);
+
+/// So much longer for each ten seconds that a reading stands for, which is what it costs to roll it up.
+const PAUSE_A_BUCKET: Duration = Duration::from_micros(2);
 
 /// How often a batch is read again because another session of the agent brought it, too.
 const TRIES: usize = 3;
@@ -78,7 +84,10 @@ enum IntakeError {
 #[derive(Default)]
 struct Taken {
     rows: history_ticks::Ticks,
-    row_count: usize,
+    /// How many readings were looked at.
+    readings: usize,
+    /// Ten seconds that each row stands for, in all.
+    buckets: u32,
     /// Ticks that cannot be placed in time, cannot be read, or are too many.
     dropped: u64,
 }
@@ -133,10 +142,13 @@ impl Talk<'_> {
         self.app.executor.spawn(async move {
             Timer::at(begin_at).await;
             let kept = intake.keep(&bytes, came_unix_ms).await;
+            if let Ok(Some((_, pause))) = &kept {
+                Timer::after(*pause).await;
+            }
             // Before the answer, which the next batch may follow at once.
             is_busy.store(false, Ordering::Relaxed);
             match kept {
-                Ok(Some(Spooled { run, seq })) => {
+                Ok(Some((Spooled { run, seq }, _))) => {
                     let answer = ServerExtra::Spooled { run, seq }.encode();
                     // A session that is too slow or over hears it when the entries come again.
                     outgoing.try_send(Message::text(answer)).ok();
@@ -148,19 +160,23 @@ impl Talk<'_> {
     }
 }
 
-/// Counts the events of a batch, for its pause.
+/// Counts what of a batch makes a line in the log, for its pause.
 fn count_events(bytes: &[u8]) -> u32 {
     let Ok(batch) = Batch::decode(bytes) else {
         return 0;
     };
     let entries = batch.entries().map_while(Result::ok);
-    let events = entries.filter(|(_, entry)| matches!(entry, Entry::Event(_)));
+    let events = entries.filter(|(_, entry)| matches!(entry, Entry::Event(_) | Entry::Lost(_)));
     u32::try_from(events.count()).unwrap_or(u32::MAX)
 }
 
 impl Intake {
-    /// Keeps a batch; gives the last entry that is durable.
-    async fn keep(&self, bytes: &[u8], came_unix_ms: u64) -> Result<Option<Spooled>, IntakeError> {
+    /// Keeps a batch; gives the last entry that is durable, and how long the agent is to wait for what it cost.
+    async fn keep(
+        &self,
+        bytes: &[u8],
+        came_unix_ms: u64,
+    ) -> Result<Option<(Spooled, Duration)>, IntakeError> {
         let batch = Batch::decode(bytes)?;
         let Some((seq, _)) = batch.entries().map_while(Result::ok).last() else {
             return Ok(None);
@@ -171,8 +187,8 @@ impl Intake {
         };
         let run = batch.run;
         self.keep_events(&batch, seq, at).await?;
-        self.keep_ticks(&batch, seq, at).await?;
-        Ok(Some(Spooled { run, seq }))
+        let pause = self.keep_ticks(&batch, seq, at).await?;
+        Ok(Some((Spooled { run, seq }, pause)))
     }
 
     /// Events go into the store, as one with the store's mark.
@@ -184,8 +200,8 @@ impl Intake {
                     let event: Option<ContainerEvent> = serde_json::from_str(text).ok();
                     events.extend(event.map(|event| (seq, at.event_unix_ms(&event), event)));
                 }
-                Entry::Lost(counts) => lost.push((seq, counts)),
-                Entry::Segment(_) | Entry::Unknown => {}
+                Entry::Lost(counts) if lost.len() < LOST => lost.push((seq, counts)),
+                Entry::Lost(_) | Entry::Segment(_) | Entry::Unknown => {}
             }
         }
         let late = LateEvents {
@@ -201,12 +217,17 @@ impl Intake {
     }
 
     /// Ticks go into the history, as one with the history's mark.
-    async fn keep_ticks(&self, batch: &Batch<'_>, seq: u64, at: SentAt) -> Result<(), IntakeError> {
+    async fn keep_ticks(
+        &self,
+        batch: &Batch<'_>,
+        seq: u64,
+        at: SentAt,
+    ) -> Result<Duration, IntakeError> {
         let history = &self.app.history;
         for _ in 0..TRIES {
             let mark = history.recorded(&self.agent, batch.run).await?;
             if mark.is_some_and(|mark| mark >= seq) {
-                return Ok(());
+                return Ok(Duration::ZERO);
             }
             let taken = self.read(batch, mark, at);
             if taken.dropped > 0 {
@@ -216,6 +237,7 @@ impl Intake {
                     taken.dropped
                 );
             }
+            let pause = PAUSE_A_BUCKET * taken.buckets;
             let late = Late {
                 host: self.host.clone(),
                 agent: self.agent.clone(),
@@ -225,7 +247,7 @@ impl Intake {
                 ticks: taken.rows,
             };
             if history.record_late(late).await? {
-                return Ok(());
+                return Ok(pause);
             }
         }
         Err(IntakeError::Crowded)
@@ -272,7 +294,7 @@ impl Taken {
         &mut self,
         segment: &Segment<'_>,
         place: impl Fn(u64) -> Option<u64>,
-        admit: impl for<'a> Fn(&[Row<'a>]) -> Vec<Row<'a>>,
+        mut admit: impl for<'a> FnMut(&[Row<'a>]) -> Vec<Row<'a>>,
     ) {
         let mut decoder = Decoder::new();
         for frame in segment.frames().map_while(Result::ok) {
@@ -283,15 +305,18 @@ impl Taken {
             if !decoded.is_whole || !segment.has(decoded.at_ms) {
                 continue;
             }
-            let Some(at) = place(decoded.at_ms).filter(|_| self.row_count < ROWS) else {
+            let Some(at) = place(decoded.at_ms).filter(|_| self.readings < READINGS) else {
                 self.dropped += 1;
                 continue;
             };
+            self.readings += decoder.slots().count().max(1);
             let measured = ticks::measure(&decoder, decoded.interval_ms, at);
             let rows = admit(&measured.rows());
-            self.row_count += rows.len();
-            self.rows
-                .add(at, decoded.interval_ms.unwrap_or(SPAN_MS), &rows);
+            let span_ms = decoded.interval_ms.unwrap_or(SPAN_MS);
+            let each = 1 + span_ms.min(history_ticks::SPAN_MAX_MS) / SPAN_MS;
+            let buckets = u32::try_from(rows.len() as u64 * each).unwrap_or(u32::MAX);
+            self.buckets = self.buckets.saturating_add(buckets);
+            self.rows.add(at, span_ms, &rows);
         }
     }
 }

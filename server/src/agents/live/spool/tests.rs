@@ -179,6 +179,55 @@ fn what_the_spool_lost_is_counted_and_told_once() {
 }
 
 #[test]
+fn a_batch_that_counts_its_losses_one_by_one_does_not_fill_the_log() {
+    let rig = Rig::start();
+    let mut agent = Extended::enrolled(&rig, "E1");
+    let lost = Entry::Lost(Lost {
+        ticks: 1,
+        events: 0,
+    });
+    let entries: Vec<_> = (1..=40).map(|seq| (seq, lost)).collect();
+    agent.send(batch(&entries));
+    assert_eq!(agent.hear(), acknowledged(40));
+    assert_eq!(stored(&rig, "gap").len(), LOST);
+}
+
+#[test]
+fn short_frames_that_stand_for_many_slots_are_not_looked_at_without_end() {
+    let (mut encoder, mut frames) = (Encoder::new(), Vec::new());
+    encoder.announce(Subject::Host).unwrap();
+    for number in 1..2000 {
+        encoder
+            .announce(Subject::Sensor(format!("{number}")))
+            .unwrap();
+    }
+    for number in 1..2000_u16 {
+        encoder.take(number, &Reading::EMPTY);
+    }
+    for at_ms in 1..1000 {
+        encoder.take(0, &Reading::EMPTY);
+        encoder.begin(at_ms * 1_200_000);
+        let mut frame = Vec::new();
+        while encoder.encode(&mut frame) {
+            put_frame(&mut frames, &std::mem::take(&mut frame));
+        }
+        put_frame(&mut frames, &frame);
+    }
+    let segment = Segment {
+        from_ms: 0,
+        until_ms: u64::MAX,
+        frames: &frames,
+    };
+    let (mut taken, mut looked_at) = (Taken::default(), 0);
+    taken.segment(&segment, Some, |rows| {
+        looked_at += 1;
+        rows.to_vec()
+    });
+    assert!(looked_at <= READINGS / 2000 + 1, "{looked_at} ticks");
+    assert!(taken.dropped > 900);
+}
+
+#[test]
 fn batches_that_come_without_a_pause_are_held_back() {
     let rig = Rig::start();
     let mut agent = Extended::enrolled(&rig, "E1");
