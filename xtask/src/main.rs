@@ -53,8 +53,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "bench",
-        arguments: "footprint [--containers N] [--seconds S]",
-        about: "what the agent costs, against the ceilings of benches/budgets.toml",
+        arguments: "SUBJECT [ARGUMENT…]",
+        about: "what it all costs, against benches/budgets.toml: footprint, soak, compare, growth, sampler, codec, history",
         run: bench::run,
     },
     Command {

@@ -16,8 +16,10 @@ use crate::budget::Figure;
 const ONLINE_DEADLINE: Duration = Duration::from_secs(120);
 /// How long at most the Engine is watched without an agent, for what it costs by itself.
 const ALONE_MOST: Duration = Duration::from_secs(60);
-/// How long an agent may settle before it is measured: the list, the first samples.
+/// How long an agent may settle before it is measured: nobody looks any more, and the first samples are out.
 const SETTLE: Duration = Duration::from_secs(45);
+/// How much longer for each container, since an agent finds only some in each pass.
+const SETTLE_PER_CONTAINER: Duration = Duration::from_millis(350);
 /// How often it is looked at.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 /// Headers of a TCP segment over IPv4, with the time stamp option that Linux sends.
@@ -59,7 +61,7 @@ pub(super) fn measure(
     let alone = engine_alone.counts()?;
 
     let (mut agent, registered) = bring_online(stage, subject)?;
-    pause(SETTLE);
+    pause(SETTLE + SETTLE_PER_CONTAINER * u32::try_from(stage.containers)?);
 
     let before = Line::read(stage);
     let mut engine = Meter::start(&engine_pids)?;
