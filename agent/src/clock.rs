@@ -36,10 +36,10 @@ impl RunClock {
         }
     }
 
-    /// The wall clock at the start, in Unix ms.
+    /// The wall clock at the start, to the millisecond, in nanoseconds since 1970.
     #[must_use]
-    pub fn started_unix_ms(&self) -> i64 {
-        self.started_unix_ms
+    pub fn started_unix_nano(&self) -> i64 {
+        self.started_unix_ms.saturating_mul(1_000_000)
     }
 
     /// This clock at `at`, in Unix ms; a wall clock before 1970 counts as 1970.

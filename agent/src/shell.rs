@@ -195,7 +195,12 @@ async fn drive(
         ))
         .detach();
     executor
-        .spawn(observe::engine(engine, ambiguous_own, audience))
+        .spawn(observe::engine(
+            engine,
+            clock.started_unix_nano(),
+            ambiguous_own,
+            audience,
+        ))
         .detach();
     executor.spawn(observe::signals(signals, sender)).detach();
 
@@ -259,7 +264,7 @@ impl Shell<'_> {
             Action::Run(call) => self.run(call),
             Action::Measure(every) => self.measure_every(every),
             Action::ListAll => self.list_all(),
-            Action::Recall { since_ns } => self.recall(since_ns),
+            Action::Recall { since_ns, heard_ns } => self.recall(since_ns, heard_ns),
             Action::ReadSpool(keys) => self.read_spool(keys),
             Action::KeepSpool(commit) => self.keep_spool(commit),
             // The loop ends before.
@@ -275,12 +280,13 @@ impl Shell<'_> {
         }
     }
 
-    fn recall(&self, since_ns: u64) {
+    fn recall(&self, since_ns: u64, heard_ns: u64) {
         let (engine, events) = (self.engine.clone(), self.events.clone());
-        let since_nano = i64::try_from(since_ns).unwrap_or(i64::MAX);
-        let until_nano = self.clock.started_unix_ms().saturating_mul(1_000_000);
+        let nano = |ns: u64| i64::try_from(ns).unwrap_or(i64::MAX);
+        let (since_nano, heard_nano) = (nano(since_ns), nano(heard_ns));
+        let until_nano = self.clock.started_unix_nano();
         let work = async move {
-            let recalled = match engine.recall(since_nano, until_nano).await {
+            let recalled = match engine.recall(since_nano, heard_nano, until_nano).await {
                 Ok(recalled) => recalled,
                 Err(error) => {
                     log::debug!("nothing recalled: {}", error.reason());

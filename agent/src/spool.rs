@@ -56,7 +56,8 @@ pub struct Spool {
     committed_at_ms: Option<u64>,
     /// Since when there may be something that only memory has.
     unwritten_since_ms: Option<u64>,
-    last_event_ns: Option<u64>,
+    /// The newest stamp of an event that an earlier run kept.
+    earlier_event_ns: Option<u64>,
 }
 
 #[derive(Debug)]
@@ -80,7 +81,7 @@ impl Spool {
             shelf,
             state: State::Offline,
             unwritten_since_ms: Some(now_ms),
-            last_event_ns: stored.last_event_ns,
+            earlier_event_ns: stored.last_event_ns,
             // A clock that went back is no reason to write sooner.
             committed_at_ms: stored.committed_at_ms.map(|at_ms| at_ms.min(now_ms)),
         };
@@ -114,7 +115,6 @@ impl Spool {
         if matches!(self.state, State::Unwanted) {
             return;
         }
-        self.last_event_ns = self.last_event_ns.max(Some(stamp_ns));
         if text.len() > EVENT_BYTES {
             self.shelf.count_lost(Lost {
                 ticks: 0,
@@ -236,9 +236,10 @@ impl Spool {
         next.into_iter().chain(self.commit_at_ms()).min()
     }
 
-    /// The newest stamp of an event that was kept, also by an earlier run: the Engine need not be asked again for what was before.
-    pub fn last_event_ns(&self) -> Option<u64> {
-        self.last_event_ns
+    /// The newest stamp of an event that an earlier run kept: the Engine need not be asked again for what was before. What this run kept
+    /// says nothing of the time before it began.
+    pub fn earlier_event_ns(&self) -> Option<u64> {
+        self.earlier_event_ns
     }
 
     /// What was lost and the server was not told yet.

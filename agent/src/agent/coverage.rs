@@ -35,9 +35,15 @@ impl Agent {
         if !self.missed.is_recalled {
             self.missed.is_recalled = true;
             // What an earlier run kept is on its way from the spool.
-            let known_ns = agreed.last_event_ns.max(self.spool.last_event_ns());
+            let known_ns = agreed.last_event_ns.max(self.spool.earlier_event_ns());
             if let Some(since_ns) = known_ns {
-                self.actions.push_back(Action::Recall { since_ns });
+                let tick_ns = agreed
+                    .last_tick
+                    .map_or(0, |tick| tick.at_ms)
+                    .saturating_mul(1_000_000);
+                let heard_ns = tick_ns.max(since_ns);
+                self.actions
+                    .push_back(Action::Recall { since_ns, heard_ns });
             }
         }
     }

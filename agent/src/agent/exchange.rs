@@ -149,6 +149,8 @@ pub enum Action {
     Recall {
         /// When the last event happened that the server knows.
         since_ns: u64,
+        /// Until then an agent listened, and told what happened.
+        heard_ns: u64,
     },
     /// List all containers anew and tell of them with [`Event::Listed`].
     ListAll,

@@ -6,17 +6,17 @@ use hyper::Method;
 
 use super::connection::{Answer, Engine, within};
 use super::error::EngineError;
-use super::events::EngineEvent;
 use super::events::cursor::as_engine_time;
 use super::events::lines::Lines;
 use super::events::recall::{Recalled, Remembered};
+use super::events::{EngineEvent, TOLD};
 use super::op::Op;
 use super::path::Encoded;
 
 /// Longest line of the event stream that is read; a longer one is skipped and counted.
 const EVENT_LINE_BYTES: usize = 64 * 1024;
-/// `{"type":["container","network"]}`, percent-encoded. A network's events tell who was connected to it.
-const WHAT_CHANGES_CONTAINERS: &str = "%7B%22type%22%3A%5B%22container%22%2C%22network%22%5D%7D";
+/// A network's events tell who was connected to it.
+const TYPES: [&str; 2] = ["container", "network"];
 /// Most remembered events that are read at once. Docker remembers 256 of all kinds; Podman keeps a log.
 const REMEMBERED: usize = 512;
 
@@ -29,16 +29,20 @@ impl Engine {
     /// [`EngineError`] when the stream cannot be opened within the deadline of [`Op::FollowEvents`].
     pub async fn events(&self, since: &str) -> Result<EventStream, EngineError> {
         let op = Op::FollowEvents;
+        // What nobody is told of does not even wake this program.
+        let filters = serde_json::json!({ "type": TYPES, "event": TOLD }).to_string();
         let path = format!(
-            "/events?since={}&filters={WHAT_CHANGES_CONTAINERS}",
-            Encoded(since)
+            "/events?since={}&filters={}",
+            Encoded(since),
+            Encoded(&filters)
         );
         let opened = within(op, op.deadline(), self.open(op, Method::GET, &path)).await;
         self.learn(opened.as_ref().err());
         Ok(EventStream::new(opened?))
     }
 
-    /// Reads the events since `since` that the Engine remembers, until `until_nano`, which is to be over; at most the first 512.
+    /// Reads the events since `since` that the Engine remembers, until `until_nano`, which is to be over; at most the first 512. All
+    /// kinds are asked for, since each tells how far the Engine's memory reaches.
     ///
     /// # Errors
     ///
@@ -49,20 +53,24 @@ impl Engine {
         until_nano: i64,
     ) -> Result<Remembered, EngineError> {
         let op = Op::ReadEvents;
+        let filters = serde_json::json!({ "type": TYPES }).to_string();
         let path = format!(
-            "/events?since={}&until={}&filters={WHAT_CHANGES_CONTAINERS}",
+            "/events?since={}&until={}&filters={}",
             Encoded(since),
-            as_engine_time(until_nano)
+            as_engine_time(until_nano),
+            Encoded(&filters)
         );
         let read = within(op, op.deadline(), async {
             let mut stream = EventStream::new(self.open(op, Method::GET, &path).await?);
             let mut remembered = Remembered::default();
+            let mut read = 0;
             while let Some(event) = stream.next().await? {
-                if remembered.events.len() == REMEMBERED {
+                if read == REMEMBERED {
                     remembered.is_cut = true;
                     break;
                 }
-                remembered.events.push(event);
+                read += 1;
+                remembered.push(event);
             }
             Ok(remembered)
         });
@@ -72,18 +80,23 @@ impl Engine {
     }
 
     /// Asks for the events after `since_nano`, the last one that somebody knows, up to `until_nano`, from when on they are known
-    /// otherwise: for what happened while no agent was there. Asks nothing when that is no time at all.
+    /// otherwise: for what happened while no agent was there. Until `heard_nano` somebody listened. Asks nothing when that is no time at all.
     ///
     /// # Errors
     ///
     /// [`EngineError`].
-    pub async fn recall(&self, since_nano: i64, until_nano: i64) -> Result<Recalled, EngineError> {
+    pub async fn recall(
+        &self,
+        since_nano: i64,
+        heard_nano: i64,
+        until_nano: i64,
+    ) -> Result<Recalled, EngineError> {
         if since_nano >= until_nano {
             return Ok(Recalled::default());
         }
         let since = as_engine_time(Recalled::ask_from(since_nano));
         let remembered = self.remembered_events(&since, until_nano).await?;
-        Ok(Recalled::of(remembered, since_nano, until_nano))
+        Ok(Recalled::of(remembered, since_nano, heard_nano, until_nano))
     }
 }
 

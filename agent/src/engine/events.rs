@@ -29,6 +29,31 @@ const OWN_ATTRIBUTES: [&str; 6] = [
     "containerExitCode",
 ];
 
+/// What is told of a container, in the words of Docker and of Podman, and of the networks it is connected to.
+///
+/// The rest, above all the three events of an `exec`, comes with every health check of every container, and no server keeps it.
+pub const TOLD: [&str; 19] = [
+    "checkpoint",
+    "connect",
+    "create",
+    "destroy",
+    "die",
+    "died",
+    "disconnect",
+    "health_status",
+    "kill",
+    "oom",
+    "pause",
+    "remove",
+    "rename",
+    "restart",
+    "restore",
+    "start",
+    "stop",
+    "unpause",
+    "update",
+];
+
 /// Something that happened to a container.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EngineEvent {
@@ -72,6 +97,18 @@ struct Actor<'a> {
 }
 
 impl EngineEvent {
+    /// Tells whether anybody is told of it: an Engine that is asked for what it remembers gives everything.
+    #[must_use]
+    pub fn is_told(&self) -> bool {
+        match &self.happened {
+            Happened::Event(event) => {
+                let word = event.action.split(':').next().unwrap_or_default();
+                TOLD.contains(&word.trim_end())
+            }
+            Happened::Rewired(_) => true,
+        }
+    }
+
     /// Reads one line. `None` when nothing in it is about a container.
     ///
     /// Command lines of execs are left out, since they may hold secrets; attributes are bounded, the event's own ones kept first.

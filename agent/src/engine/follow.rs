@@ -55,14 +55,15 @@ enum Woken {
     Deadline,
 }
 
-/// Watches `engine` and sends what is new, until the receiver of `news` is gone.
+/// Watches `engine` and sends what is new, until the receiver of `news` is gone; what happens from `start_nano` on (nanoseconds since 1970)
+/// is told.
 ///
 /// Asks and waits by itself, for ever; other calls on `engine` help it to notice. A slow receiver slows only the reading of events.
-pub async fn follow(engine: &Engine, news: &Sender<EngineNews>) {
+pub async fn follow(engine: &Engine, start_nano: i64, news: &Sender<EngineNews>) {
     let (sender, heard) = async_channel::bounded(HEARD_QUEUE);
     engine.tell(sender);
     let mut watch = Watch::new();
-    let mut cursor = EventCursor::new(unix_nano());
+    let mut cursor = EventCursor::new(start_nano);
     let mut stream: Option<EventStream> = None;
     // When the stream ended that was the last one.
     let mut ended_nano = None;
@@ -140,6 +141,8 @@ async fn open(
 ) -> Result<EventStream, EngineError> {
     if let Some(ended_nano) = ended_nano {
         let now_nano = unix_nano();
+        // The Engine refuses to tell of a time that ends before it begins.
+        cursor.come_back_to(now_nano);
         let remembered = engine.remembered_events(&cursor.since(), now_nano).await?;
         let resumed = Resumed::of(remembered, cursor, ended_nano, now_nano);
         if resumed.gap.is_some() {

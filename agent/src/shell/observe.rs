@@ -58,8 +58,13 @@ pub(super) struct Audience {
     pub(super) events: Sender<Event>,
 }
 
-/// Follows the Engine: up, with what it says of itself, down, and what happens to containers.
-pub(super) async fn engine(engine: Engine, ambiguous_own: Option<ContainerId>, audience: Audience) {
+/// Follows the Engine from the program's start on: up, with what it says of itself, down, and what happens to containers.
+pub(super) async fn engine(
+    engine: Engine,
+    start_nano: i64,
+    ambiguous_own: Option<ContainerId>,
+    audience: Audience,
+) {
     let events = &audience.events;
     let (sender, news) = async_channel::bounded(NEWS);
     let pass_on = async {
@@ -123,7 +128,9 @@ pub(super) async fn engine(engine: Engine, ambiguous_own: Option<ContainerId>, a
             }
         }
     };
-    follow::follow(&engine, &sender).or(pass_on).await;
+    follow::follow(&engine, start_nano, &sender)
+        .or(pass_on)
+        .await;
 }
 
 impl Audience {

@@ -22,7 +22,7 @@ use crate::chain::Chain;
 
 /// How often the bytes of a message under way are looked at: sooner than the shortest silence after which a peer is given up.
 const LOOK_EVERY: Duration = Duration::from_secs(30);
-/// Within this time a message must have come in whole: the backstop against a peer that drips bytes.
+/// For so long bytes may come in without a whole message: the backstop against a peer that drips them.
 const READ_DEADLINE: Duration = Duration::from_secs(300);
 /// Within this time a message must have been taken by the network.
 const WRITE_DEADLINE: Duration = Duration::from_secs(300);
@@ -126,7 +126,7 @@ where
                 why: "connection ended without a close frame".to_owned(),
             },
             Next::Dripping => Input::Broken {
-                why: format!("no whole message within {READ_DEADLINE:?}"),
+                why: format!("bytes came for {READ_DEADLINE:?}, and no whole message"),
             },
         };
         let after = After::of(&input);
@@ -192,9 +192,8 @@ async fn with_deadline<F>(
 where
     F: Future<Output = ()>,
 {
-    let mut waited = Duration::ZERO;
-    let mut seen_bytes = meter.read().received_bytes;
-    while waited < READ_DEADLINE {
+    let mut drip = Drip::new(meter.read().received_bytes);
+    loop {
         let message = async {
             Some(match receiver.next().await {
                 Some(Ok(message)) => Next::Message(message),
@@ -209,14 +208,51 @@ where
         if let Some(next) = message.or(look).await {
             return next;
         }
-        waited += LOOK_EVERY;
-        let received_bytes = meter.read().received_bytes;
-        if received_bytes != seen_bytes {
-            seen_bytes = received_bytes;
-            tell(Told::Input(Input::Heard)).await;
+        match drip.look(meter.read().received_bytes) {
+            Seen::Nothing => {}
+            Seen::Bytes => tell(Told::Input(Input::Heard)).await,
+            Seen::TooLong => return Next::Dripping,
         }
     }
-    Next::Dripping
+}
+
+/// Watches the bytes of a message under way. A peer that sends none is left to the machine, which knows how long it may be silent.
+#[derive(Debug)]
+struct Drip {
+    seen_bytes: u64,
+    /// For how long bytes have come in, and no message.
+    lasted: Duration,
+}
+
+/// What came in since the last look.
+#[derive(Debug, PartialEq, Eq)]
+enum Seen {
+    Nothing,
+    Bytes,
+    /// Bytes again, and still no message.
+    TooLong,
+}
+
+impl Drip {
+    fn new(seen_bytes: u64) -> Self {
+        Self {
+            seen_bytes,
+            lasted: Duration::ZERO,
+        }
+    }
+
+    /// Looks after [`LOOK_EVERY`]; `received_bytes` is what has come in in all.
+    fn look(&mut self, received_bytes: u64) -> Seen {
+        if std::mem::replace(&mut self.seen_bytes, received_bytes) == received_bytes {
+            return Seen::Nothing;
+        }
+        self.lasted += LOOK_EVERY;
+        if self.lasted >= READ_DEADLINE {
+            Seen::TooLong
+        } else {
+            Seen::Bytes
+        }
+    }
 }
 
 /// Writes what it is given until told to close, or until the network does not take it.
@@ -312,6 +348,20 @@ mod tests {
             panic!("{told:?}");
         };
         assert_eq!(code, u16::from(expected));
+    }
+
+    #[test]
+    fn a_peer_may_be_silent_for_as_long_as_was_agreed_but_not_drip_for_ever() {
+        let mut drip = Drip::new(7);
+        let hour = 3600 / LOOK_EVERY.as_secs();
+        for _ in 0..hour {
+            assert_eq!(drip.look(7), Seen::Nothing);
+        }
+        let most = READ_DEADLINE.as_secs() / LOOK_EVERY.as_secs();
+        for bytes in 1..most {
+            assert_eq!(drip.look(7 + bytes), Seen::Bytes);
+        }
+        assert_eq!(drip.look(7), Seen::TooLong);
     }
 
     #[test]

@@ -114,7 +114,7 @@ fn with_roll_at(
         let (inputs, taken) = async_channel::bounded(16);
         let (listed, news) = async_channel::bounded(16);
         let follow = async {
-            follow(&engine, &to_pass_on).await;
+            follow(&engine, clock::unix_ms() * 1_000_000, &to_pass_on).await;
             bail!("nobody listens")
         };
         let roll = async {
@@ -233,7 +233,7 @@ fn an_engine_that_was_restarted_leaves_a_gap_and_the_list_is_whole_again() -> Re
         let now_nano = || clock::unix_ms() * 1_000_000;
         let known_nano = now_nano();
         lab.run(&Sample::new("short", &["true"]))?;
-        let recalled = engine.recall(known_nano, now_nano()).await?;
+        let recalled = engine.recall(known_nano, known_nano, now_nano()).await?;
         let actions: Vec<_> = recalled.events.iter().map(|e| &*e.action).collect();
         ensure!(actions.starts_with(&["create"]), "{actions:?}");
         ensure!(
@@ -241,7 +241,7 @@ fn an_engine_that_was_restarted_leaves_a_gap_and_the_list_is_whole_again() -> Re
             "the event known last is older than the Engine's memory"
         );
         let last_nano = recalled.events[0].timestamp.context("a time")?.unix_ms() * 1_000_000;
-        let recalled = engine.recall(last_nano, now_nano()).await?;
+        let recalled = engine.recall(last_nano, last_nano, now_nano()).await?;
         ensure!(recalled.gap.is_none(), "{recalled:?}");
 
         lab.restart()?;
@@ -250,7 +250,7 @@ fn an_engine_that_was_restarted_leaves_a_gap_and_the_list_is_whole_again() -> Re
                 .is_some_and(|c| c.state == "running" && c.started_at > started_at)
         });
         again.await?;
-        let recalled = engine.recall(last_nano, now_nano()).await?;
+        let recalled = engine.recall(last_nano, last_nano, now_nano()).await?;
         ensure!(recalled.gap.is_some(), "{recalled:?}");
         Ok(())
     })

@@ -175,6 +175,18 @@ fn the_server_sets_how_often_is_measured_and_an_ended_session_sets_it_back() {
 }
 
 #[test]
+fn what_happened_since_the_start_is_no_reason_not_to_ask_for_what_was_before() {
+    let mut script = Script::new(None);
+    script.engine_up("E");
+    script.say(Event::Container(event("start")));
+    script.uplink(Input::Dialed);
+    script.receive(&agreement(7).replace(r#""version":1"#, r#""version":1,"last_event_ns":5000"#));
+    let actions = script.kept(Ok(()));
+    let is_recall = |action: &Action| matches!(action, Action::Recall { since_ns: 5000, .. });
+    assert!(actions.iter().any(is_recall), "{actions:?}");
+}
+
+#[test]
 fn the_engine_is_asked_once_for_what_the_server_has_not_heard_of_and_gaps_are_told() {
     let mut script = Script::new(None);
     script.engine_up("E");
@@ -182,7 +194,7 @@ fn the_engine_is_asked_once_for_what_the_server_has_not_heard_of_and_gaps_are_to
     script.uplink(Input::Dialed);
     script.receive(&agreement);
     let actions = script.kept(Ok(()));
-    let is_recall = |action: &Action| matches!(action, Action::Recall { since_ns: 5000 });
+    let is_recall = |action: &Action| matches!(action, Action::Recall { since_ns: 5000, .. });
     assert!(actions.iter().any(is_recall), "{actions:?}");
     script.sent();
     let gap = Span {

@@ -8,10 +8,11 @@ use pilotfish_protocol::{ContainerId, limits};
 use smol::net::unix::UnixListener;
 
 use super::*;
-use crate::engine::events::Happened;
 use crate::engine::events::recall::Recalled;
+use crate::engine::events::{Happened, TOLD};
 use crate::engine::follow::{EngineNews, follow};
 use crate::engine::logs::LogText;
+use crate::engine::path::Encoded;
 
 const VERSION: &str = r#"{"Version":"20.10.24","ApiVersion":"1.41","MinAPIVersion":"1.12"}"#;
 
@@ -283,9 +284,14 @@ fn events_come_one_by_one_and_the_end_of_the_stream_is_told() {
         actions
     });
     assert_eq!(actions, ["create", "start"]);
+    let filters =
+        serde_json::json!({ "event": TOLD, "type": ["container", "network"] }).to_string();
     assert_eq!(
         requests[1],
-        "GET /v1.41/events?since=7.000000001&filters=%7B%22type%22%3A%5B%22container%22%2C%22network%22%5D%7D HTTP/1.1"
+        format!(
+            "GET /v1.41/events?since=7.000000001&filters={} HTTP/1.1",
+            Encoded(&filters)
+        )
     );
 }
 
@@ -301,8 +307,14 @@ fn what_the_engine_remembers_is_asked_for_up_to_a_time() {
     let answers = [ok(VERSION), ok(&format!("{body}\n"))];
     let (recalled, requests) = play(&answers, async |engine: &Engine| {
         // The last known one is known to the millisecond.
-        let recalled = engine.recall(5_000_000_000, 9_000_000_007).await.unwrap();
-        let nothing = engine.recall(9_000_000_007, 9_000_000_007).await.unwrap();
+        let recalled = engine
+            .recall(5_000_000_000, 0, 9_000_000_007)
+            .await
+            .unwrap();
+        let nothing = engine
+            .recall(9_000_000_007, 0, 9_000_000_007)
+            .await
+            .unwrap();
         assert_eq!(nothing, Recalled::default());
         recalled
     });
@@ -329,7 +341,7 @@ fn following_tells_up_then_what_happens_once_then_down() {
             told
         };
         let follow = async {
-            follow(engine, &sender).await;
+            follow(engine, 7, &sender).await;
             Vec::new()
         };
         or(read, follow).await
@@ -380,7 +392,7 @@ fn told_of_a_broken_stream(lines: &[String]) -> (Vec<EngineNews>, Vec<String>) {
             }
         };
         let follow = async {
-            follow(engine, &sender).await;
+            follow(engine, 7, &sender).await;
             Vec::new()
         };
         or(read, follow).await
@@ -416,6 +428,7 @@ fn a_stream_that_broke_goes_on_without_a_gap_when_its_last_event_is_remembered()
 
 #[test]
 fn a_stream_that_broke_has_a_gap_when_its_last_event_is_forgotten() {
-    let (told, _) = told_of_a_broken_stream(&[event_line("die", 8)]);
+    // In the year 2200: nobody listened then.
+    let (told, _) = told_of_a_broken_stream(&[event_line("die", 7_258_118_400_000_000_000)]);
     assert_eq!(words(&told), ["up", "start", "die", "gap", "destroy"]);
 }

@@ -42,6 +42,11 @@ impl EventCursor {
         as_engine_time(nano)
     }
 
+    /// The clock may have been set back since the last event: nothing is known of what comes later than `now_nano`.
+    pub fn come_back_to(&mut self, now_nano: i64) {
+        self.last_nano = self.last_nano.min(now_nano);
+    }
+
     /// Tells whether `event` is new, and remembers it.
     ///
     /// The time of the newest told event counts even when it is before others: a clock that was set back must not lose events.
@@ -155,6 +160,16 @@ mod tests {
             cursor.since(),
             EventCursor::new(NOW - hour - OVERLAP_NANO).since()
         );
+    }
+
+    #[test]
+    fn nothing_is_asked_of_a_time_that_has_not_come() {
+        let mut cursor = EventCursor::new(NOW);
+        cursor.come_back_to(NOW + 1);
+        assert_eq!(cursor.since(), EventCursor::new(NOW).since());
+        let hour = 3_600_000_000_000;
+        cursor.come_back_to(NOW - hour);
+        assert_eq!(cursor.since(), EventCursor::new(NOW - hour).since());
     }
 
     #[test]

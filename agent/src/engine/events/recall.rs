@@ -1,7 +1,8 @@
 //! Pure: what the Engine's memory of events covers, and what it does not.
 //!
 //! Docker remembers its last 256 events of all kinds and forgets them when it is restarted; nothing says where its memory begins. But it
-//! drops the oldest first: an Engine that still has the last event known here has all that came after it.
+//! drops the oldest first: an Engine that still has the last event known here, or any from the time when somebody listened, has all that
+//! came after it.
 
 use pilotfish_protocol::ContainerEvent;
 use pilotfish_protocol::extension::from_agent::Span;
@@ -10,14 +11,37 @@ use super::cursor::EventCursor;
 use super::{EngineEvent, Happened};
 
 const NANO_PER_MS: i64 = 1_000_000;
+/// So long before the end of listening everything that had happened was told: events and clocks may be late.
+const SURELY_TOLD_NANO: i64 = 10_000 * NANO_PER_MS;
 
 /// What an Engine remembered, oldest first.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Remembered {
-    /// The events.
+    /// Those of which anybody is told.
     pub events: Vec<EngineEvent>,
+    /// The time of the oldest and of the newest of all.
+    pub ends_nano: Option<(i64, i64)>,
     /// There were more after them.
     pub is_cut: bool,
+}
+
+impl Remembered {
+    /// Takes the next one.
+    pub fn push(&mut self, event: EngineEvent) {
+        let at = event.time_nano;
+        let (oldest, newest) = self.ends_nano.unwrap_or((at, at));
+        self.ends_nano = Some((oldest.min(at), newest.max(at)));
+        if event.is_told() {
+            self.events.push(event);
+        }
+    }
+
+    /// Tells whether there is one from before `heard_nano`, until when somebody listened.
+    fn reaches_back_to(&self, heard_nano: i64) -> bool {
+        let surely_nano = heard_nano.saturating_sub(SURELY_TOLD_NANO);
+        self.ends_nano
+            .is_some_and(|(oldest_nano, _)| oldest_nano <= surely_nano)
+    }
 }
 
 /// Events from a time when nobody listened.
@@ -45,21 +69,20 @@ impl Recalled {
         }
     }
 
-    /// What an Engine that was asked from [`Recalled::ask_from`] until `until_nano` gave.
+    /// What an Engine that was asked from [`Recalled::ask_from`] until `until_nano` gave. Somebody listened until `heard_nano`.
     ///
     /// Events of the last known one's millisecond are taken for known.
     #[must_use]
-    pub fn of(remembered: Remembered, since_nano: i64, until_nano: i64) -> Self {
+    pub fn of(remembered: Remembered, since_nano: i64, heard_nano: i64, until_nano: i64) -> Self {
         let known_ms = since_nano.div_euclid(NANO_PER_MS);
         let is_known = |event: &EngineEvent| event.time_nano.div_euclid(NANO_PER_MS) <= known_ms;
-        let times = || remembered.events.iter().map(|event| event.time_nano);
-        let is_whole = remembered.events.iter().any(is_known);
-        let from = if is_whole { times().max() } else { None };
-        let to = if remembered.is_cut {
-            None
-        } else {
-            times().min()
-        };
+        let is_whole =
+            remembered.events.iter().any(is_known) || remembered.reaches_back_to(heard_nano);
+        let ends_nano = remembered.ends_nano;
+        let newest_nano = ends_nano.map(|(_, newest_nano)| newest_nano);
+        let from = newest_nano.filter(|_| is_whole);
+        let oldest_nano = ends_nano.map(|(oldest_nano, _)| oldest_nano);
+        let to = oldest_nano.filter(|_| !remembered.is_cut);
         let gap = if is_whole && !remembered.is_cut {
             None
         } else {
@@ -99,10 +122,11 @@ impl Resumed {
         now_nano: i64,
     ) -> Self {
         let all = remembered.events.len();
+        let reaches_back = remembered.reaches_back_to(ended_nano);
+        let first_nano = remembered.ends_nano.map(|(oldest_nano, _)| oldest_nano);
         let events = remembered.events.into_iter();
         let new: Vec<_> = events.filter(|event| cursor.is_new(event)).collect();
-        let is_whole = new.len() < all;
-        let first_nano = new.iter().map(|event| event.time_nano).min();
+        let is_whole = new.len() < all || reaches_back;
         let gap = if is_whole {
             None
         } else {
@@ -128,16 +152,19 @@ mod tests {
 
     /// An event of each time, in ms.
     fn remembered(at_ms: &[i64], is_cut: bool) -> Remembered {
-        let event = |ms: &i64| {
-            let text = format!(r#"{{"container_id":"0123456789ab","action":"at {ms}"}}"#);
-            EngineEvent {
-                time_nano: ms * NANO_PER_MS + 123_456,
-                happened: Happened::Event(serde_json::from_str(&text).unwrap()),
-            }
-        };
-        Remembered {
-            events: at_ms.iter().map(event).collect(),
-            is_cut,
+        let mut remembered = Remembered::default();
+        for ms in at_ms {
+            remembered.push(event(*ms, &format!("start: at {ms}")));
+        }
+        remembered.is_cut = is_cut;
+        remembered
+    }
+
+    fn event(ms: i64, action: &str) -> EngineEvent {
+        let text = format!(r#"{{"container_id":"0123456789ab","action":"{action}"}}"#);
+        EngineEvent {
+            time_nano: ms * NANO_PER_MS + 123_456,
+            happened: Happened::Event(serde_json::from_str(&text).unwrap()),
         }
     }
 
@@ -148,9 +175,14 @@ mod tests {
     /// The last known event was at 100 ms, and from 900 ms on the agent listens itself.
     #[track_caller]
     fn check(at_ms: &[i64], is_cut: bool, told: &[i64], gap: Option<(u64, u64)>) {
-        let recalled = Recalled::of(remembered(at_ms, is_cut), 100_000_000, 900_000_000);
+        let recalled = Recalled::of(
+            remembered(at_ms, is_cut),
+            100_000_000,
+            100_000_000,
+            900_000_000,
+        );
         let actions: Vec<_> = recalled.events.into_iter().map(|e| e.action).collect();
-        let expected: Vec<_> = told.iter().map(|ms| format!("at {ms}")).collect();
+        let expected: Vec<_> = told.iter().map(|ms| format!("start: at {ms}")).collect();
         assert_eq!((actions, times(recalled.gap)), (expected, gap));
     }
 
@@ -177,7 +209,8 @@ mod tests {
         assert_eq!(Recalled::ask_from(100_999_999), 100_000_000);
         let known = remembered(&[100], false);
         assert!(known.events[0].time_nano >= Recalled::ask_from(100_000_000));
-        assert_eq!(Recalled::of(known, 100_000_000, 900_000_000).gap, None);
+        let recalled = Recalled::of(known, 100_000_000, 0, 900_000_000);
+        assert_eq!(recalled.gap, None);
     }
 
     #[test]
@@ -207,6 +240,31 @@ mod tests {
         check_resumed(&[100, 500], 1, None);
         check_resumed(&[500], 1, Some((400, 501)));
         check_resumed(&[], 0, Some((400, 900)));
+    }
+
+    /// Of an Engine whose memory has only health checks left, from `first_ms` on: what is told of 1 s … 100 s, when somebody listened until
+    /// 60 s.
+    #[track_caller]
+    fn check_health_checks(first_ms: i64, expected: Option<(u64, u64)>) {
+        let mut remembered = Remembered::default();
+        for ms in [first_ms, 70_000, 90_000] {
+            remembered.push(event(ms, "exec_create"));
+        }
+        let (second, minute) = (1000 * NANO_PER_MS, 60_000 * NANO_PER_MS);
+        let recalled = Recalled::of(remembered.clone(), second, minute, 100 * second);
+        assert_eq!((recalled.events.len(), times(recalled.gap)), (0, expected));
+        let mut cursor = EventCursor::new(0);
+        let resumed = Resumed::of(remembered, &mut cursor, minute, 100 * second);
+        assert_eq!(
+            (resumed.new.len(), resumed.gap.is_some()),
+            (0, expected.is_some())
+        );
+    }
+
+    #[test]
+    fn events_that_nobody_is_told_of_show_how_far_back_an_engine_remembers() {
+        check_health_checks(49_000, None);
+        check_health_checks(59_000, Some((1000, 59_001)));
     }
 
     #[test]
