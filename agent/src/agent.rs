@@ -66,6 +66,8 @@ pub struct Agent {
     stand_in: Option<EngineId>,
     /// For log lines that the server can cause.
     odd_messages: RateGate,
+    /// For log lines about how often is measured, which the server can cause.
+    slowed: RateGate,
     /// For log lines about dropped events.
     lost_events: RateGate,
     desk: Desk<Call>,
@@ -118,6 +120,7 @@ impl Agent {
             own_containers: own_container.into_iter().collect(),
             stand_in: None,
             odd_messages: RateGate::new(ODD_MESSAGES, ODD_PERIOD),
+            slowed: RateGate::new(ODD_MESSAGES, ODD_PERIOD),
             lost_events: RateGate::new(LOST_LINES, LOST_PERIOD),
             desk: Desk::default(),
             outbox: Outbox::default(),

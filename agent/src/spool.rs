@@ -42,6 +42,8 @@ use shelf::Shelf;
 
 /// What is kept of a session at least: two minutes.
 const SESSION_KEPT_MS: u64 = 120_000;
+/// What is kept of a session at most: longer than any silence that an agent waits out.
+const SESSION_KEPT_MOST_MS: u64 = 3_600_000;
 /// What is kept of a session beyond its silence.
 const SESSION_MARGIN_MS: u64 = 60_000;
 
@@ -144,7 +146,7 @@ impl Spool {
         let kept_ms = extension
             .silence_ms
             .saturating_add(SESSION_MARGIN_MS)
-            .max(SESSION_KEPT_MS);
+            .clamp(SESSION_KEPT_MS, SESSION_KEPT_MOST_MS);
         let replay = Replay::new(now_ms);
         self.state = State::Open { kept_ms, replay };
         self.fit();

@@ -50,7 +50,9 @@ impl Agent {
             None => cadence.slowed.is_none(),
         };
         if !is_as_told {
-            if let Some(slowed) = cadence.slowed {
+            if let Some(slowed) = cadence.slowed
+                && self.slowed.allow(now.at).is_some()
+            {
                 log::info!("measuring every {every:?} instead of {asked:?}: {slowed:?}");
             }
             if cadence.slowed == Some(Slowed::Budget) {

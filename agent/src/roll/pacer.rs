@@ -17,6 +17,8 @@ pub const PAUSE: Duration = Duration::from_secs(1);
 pub const RETRY_AFTER: Duration = Duration::from_secs(5);
 /// How often all containers are listed although nothing says so.
 pub const RECONCILE_EVERY: Duration = Duration::from_secs(300);
+/// The shortest time between two answers to a server that wants all containers; four times what listing them takes, when that is longer.
+pub const RESTATE_EVERY: Duration = Duration::from_secs(5);
 /// Most containers that one question names; when more changed, all are listed.
 pub const NAMED: usize = 64;
 
@@ -38,8 +40,12 @@ pub struct Pacer {
     changed: BTreeSet<ContainerId>,
     /// All containers are to be listed.
     is_all: bool,
-    /// The server wants all containers and was not told them yet.
-    is_to_restate: bool,
+    /// The server wants all containers and was not told them yet: from when on they may be asked for.
+    restate_at: Option<Instant>,
+    /// The same of the question under way.
+    restating_at: Option<Instant>,
+    /// Not before this the server is told all containers again.
+    restate_from: Option<Instant>,
     /// When to ask about what is gathered.
     due_at: Option<Instant>,
     engine: Engine,
@@ -69,7 +75,9 @@ impl Pacer {
         Self {
             changed: BTreeSet::new(),
             is_all: false,
-            is_to_restate: false,
+            restate_at: None,
+            restating_at: None,
+            restate_from: None,
             due_at: None,
             engine: Engine::Down,
         }
@@ -84,12 +92,14 @@ impl Pacer {
         };
         self.is_all = true;
         self.due_at = Some(now);
+        self.want_void_again();
     }
 
     /// The Engine is down: nothing is asked before it is up, and a question under way is void.
     pub fn engine_down(&mut self) {
         self.engine = Engine::Down;
         self.changed.clear();
+        self.want_void_again();
     }
 
     /// A container may have changed.
@@ -115,10 +125,8 @@ impl Pacer {
 
     /// The server wants all containers.
     pub fn restate(&mut self, now: Instant) {
-        self.is_to_restate = true;
-        self.is_all = true;
-        self.changed.clear();
-        self.due_by(now);
+        let from = self.restate_from.map_or(now, |from| from.max(now));
+        self.restate_at.get_or_insert(from);
     }
 
     /// Takes the question that is to be put now, if any; [`Pacer::done`] tells its end. There is one at a time.
@@ -135,13 +143,15 @@ impl Pacer {
             return None;
         };
         *asking_since = Some(now);
-        let is_all = std::mem::take(&mut self.is_all) || *reconcile_at <= now;
+        let is_to_restate = self.restate_at.is_some_and(|at| at <= now);
+        if is_to_restate {
+            self.restating_at = self.restate_at.take();
+        }
+        let is_all = std::mem::take(&mut self.is_all) || *reconcile_at <= now || is_to_restate;
         self.due_at = None;
         let changed = std::mem::take(&mut self.changed);
         Some(if is_all {
-            Question::All {
-                is_to_restate: self.is_to_restate,
-            }
+            Question::All { is_to_restate }
         } else {
             Question::Only(changed.into_iter().collect())
         })
@@ -162,13 +172,19 @@ impl Pacer {
             .take()
             .map_or(Duration::ZERO, |since| now.saturating_duration_since(since));
         *free_at = now + PAUSE.max(took);
+        let restating_at = self.restating_at.take();
         if is_answered {
-            if let Question::All { is_to_restate } = question {
+            if let Question::All { .. } = question {
                 *reconcile_at = now + RECONCILE_EVERY;
-                self.is_to_restate &= !is_to_restate;
+            }
+            if restating_at.is_some() {
+                self.restate_from = Some(now + RESTATE_EVERY.max(took * 4));
+                // Who asked meanwhile asks again when this is not what he wanted.
+                self.restate_at = None;
             }
             return;
         }
+        self.restate_at = self.restate_at.or(restating_at);
         *free_at = now + RETRY_AFTER.max(took);
         match question {
             Question::All { .. } => self.all_changed(now),
@@ -190,8 +206,8 @@ impl Pacer {
                 free_at,
                 reconcile_at,
             } => {
-                let due_at = self.due_at.map_or(reconcile_at, |at| at.min(reconcile_at));
-                Some(due_at.max(free_at))
+                let due_at = [self.due_at, self.restate_at, Some(reconcile_at)];
+                Some(due_at.into_iter().flatten().min()?.max(free_at))
             }
         }
     }
@@ -200,6 +216,13 @@ impl Pacer {
     #[must_use]
     pub fn is_settled(&self) -> bool {
         self.due_at.is_none()
+    }
+
+    /// A question under way is void: what the server wanted by it is still wanted.
+    fn want_void_again(&mut self) {
+        if let Some(at) = self.restating_at.take() {
+            self.restate_at.get_or_insert(at);
+        }
     }
 
     fn due_by(&mut self, at: Instant) {

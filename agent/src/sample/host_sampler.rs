@@ -46,14 +46,6 @@ pub struct HostCollector {
     pub uptime_ms: Option<u64>,
 }
 
-impl HostCollector {
-    /// Tells whether `other` says the same but for the time.
-    #[must_use]
-    pub fn says_the_same_as(&self, other: &Self) -> bool {
-        self.missing == other.missing && self.boot_id == other.boot_id
-    }
-}
-
 /// Reads the host's counters and gauges.
 #[derive(Debug)]
 pub struct HostSampler {
@@ -133,6 +125,12 @@ impl HostSampler {
             self.find_at = self.find_at.min(self.found_at + FIND_AGAIN);
         }
         samples
+    }
+
+    /// Tells whether a report would say what `told` does, but for the time. Reads nothing.
+    #[must_use]
+    pub fn is_reported(&self, told: &HostCollector) -> bool {
+        self.sources.missing == told.missing
     }
 
     /// What cannot be known and why, as it was when the files were looked for last; and since when the host is up.

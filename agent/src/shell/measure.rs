@@ -106,13 +106,12 @@ impl Instruments {
 
     /// How everything is measured, when that is other than what was reported last.
     fn news(&self, reported: &mut Option<Reported>) -> Option<CollectorReport> {
-        let now = (self.containers.report(), self.host.borrow().report());
-        let is_same =
-            |(containers, host): &Reported| *containers == now.0 && host.says_the_same_as(&now.1);
+        let (containers, host) = (self.containers.report(), self.host.borrow());
+        let is_same = |told: &Reported| told.0 == containers && host.is_reported(&told.1);
         if reported.as_ref().is_some_and(is_same) {
             return None;
         }
-        let (containers, host) = reported.insert(now);
+        let (containers, host) = reported.insert((containers, host.report()));
         let missing = containers.missing.iter().chain(&host.missing);
         Some(CollectorReport {
             run: Some(self.run),

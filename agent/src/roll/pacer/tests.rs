@@ -156,6 +156,30 @@ fn a_list_that_the_server_wants_while_another_is_on_its_way_is_sent_whole_as_wel
 }
 
 #[test]
+fn a_server_that_wants_all_containers_without_pause_gets_them_now_and_then() {
+    let (mut pacer, mut now) = listed();
+    let end = now + Duration::from_secs(60);
+    let took = Duration::from_secs(2);
+    let (mut lists, mut asking) = (0, None);
+    while now < end {
+        pacer.restate(now);
+        if let Some((question, until)) = asking.take() {
+            if until <= now {
+                pacer.done(question, true, now);
+            } else {
+                asking = Some((question, until));
+            }
+        } else if let Some(question) = pacer.take(now) {
+            lists += 1;
+            asking = Some((question, now + took));
+        }
+        now += Duration::from_millis(20);
+    }
+    // Each takes the Engine 2 s, and it is left alone for 8 s.
+    assert!((5..=7).contains(&lists), "{lists}");
+}
+
+#[test]
 fn an_answer_of_an_engine_that_is_down_ends_nothing() {
     let (mut pacer, now) = listed();
     pacer.changed(&id(1), now);

@@ -61,12 +61,13 @@ impl Reader {
                 self.buffer.resize((len * 2).min(FILE_BYTES), 0);
             }
             let at = u64::try_from(len).unwrap_or(u64::MAX);
+            let room = self.buffer.len() - len;
             let read = match rustix::io::pread(fd, &mut self.buffer[len..], at) {
                 Err(Errno::INTR) => continue,
                 read => read?,
             };
             len += read;
-            if read < PAGE_FREE_BYTES {
+            if read < PAGE_FREE_BYTES.min(room) {
                 break;
             }
         }
@@ -282,5 +283,18 @@ fn fault(error: Errno, dir: &Path) -> Fault {
             log::debug!("{}: {}", dir.display(), io::Error::from(error));
             Fault::NotNow
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_long_file_of_the_kernel_is_read_up_to_the_limit_wherever_its_records_end() {
+        // Hundreds of KiB, in records of which each read gives as many as a page holds.
+        let symbols = std::fs::File::open("/proc/kallsyms").unwrap();
+        let mut reader = Reader::new(Budget::new(0));
+        assert_eq!(reader.read(symbols.as_fd()).unwrap().len(), FILE_BYTES);
     }
 }

@@ -26,8 +26,18 @@ pub(super) struct Asked {
     at: Option<Instant>,
     /// The container that was asked last: the next pass begins behind it, so that each has its turn.
     last: Option<ContainerId>,
+    /// Until then the Engine is left alone: without it a host that is looked at every second would ask it without pause.
+    rest_until: Option<Instant>,
     /// The Engine could not be reached.
     pub(super) is_engine_gone: bool,
+}
+
+impl Asked {
+    /// A pass has asked for so long, until `now`.
+    pub(super) fn rest(&mut self, took: Duration, now: Instant) {
+        // A little less than it took, so that a pass of half an interval does not cost the next one its turn.
+        self.rest_until = Some(now + took * 3 / 4);
+    }
 }
 
 impl Sampler {
@@ -49,7 +59,10 @@ impl Sampler {
         let give_up = async {
             Timer::after(wait).await;
         };
+        let began_at = clock::now();
         or(ask, give_up).await;
+        let now = clock::now();
+        self.shared.borrow_mut().asked.rest(now - began_at, now);
     }
 
     async fn ask_each(&self, queue: &Receiver<ContainerId>) {
@@ -64,7 +77,7 @@ impl Sampler {
 }
 
 impl Shared {
-    /// The containers to ask for, those that waited longest first, and for how long; `None` when there are none.
+    /// The containers to ask for, those that waited longest first, and for how long; `None` when there are none, and while the Engine rests.
     pub(super) fn turns(&mut self, now: Instant) -> Option<(Vec<ContainerId>, Duration)> {
         let of_engine = self.containers.iter();
         let mut ids: Vec<ContainerId> = of_engine
@@ -73,6 +86,9 @@ impl Shared {
             .collect();
         if ids.is_empty() {
             self.asked = Asked::default();
+            return None;
+        }
+        if self.asked.rest_until.is_some_and(|at| now < at) {
             return None;
         }
         if let Some(last) = &self.asked.last {

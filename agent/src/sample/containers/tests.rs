@@ -185,6 +185,13 @@ fn each_container_of_the_engines_has_its_turn() {
     );
     let samples = sampler.shared.borrow_mut().read();
     assert_eq!(samples[0].reading.get(Metric::Pids), Some(3));
+    // However often is measured, the Engine is left alone for about as long as it was asked.
+    let asked = Duration::from_secs(4);
+    let ended_at = now + Duration::from_secs(10);
+    sampler.shared.borrow_mut().asked.rest(asked, ended_at);
+    assert_eq!(sampler.turns(ended_at + Duration::from_secs(1)), None);
+    assert_eq!(sampler.names(), ["name6", "name7"]);
+    assert!(sampler.turns(ended_at + asked).is_some());
     let report = sampler.report();
     assert_eq!(report.source, ContainerSource::Engine);
     let why = report.why.unwrap();
