@@ -10,6 +10,7 @@ mod budget;
 mod codec;
 mod footprint;
 mod history;
+mod link;
 mod sampler;
 
 use std::path::PathBuf;
@@ -26,6 +27,7 @@ const SUBJECTS: &[Subject] = &[
     ("footprint", footprint::footprint),
     ("compare", footprint::compare),
     ("growth", footprint::growth),
+    ("link", link::run),
     ("soak", footprint::soak),
     ("sampler", sampler::run),
     ("codec", codec::run),

@@ -23,7 +23,7 @@ use lexopt::{Arg, Parser, ValueExt as _};
 use crate::shell::{self, cargo, target};
 
 /// Subjects that start the programs as they ship, each built alone so that no feature of another gets in.
-const ON_PROGRAMS: [&str; 4] = ["footprint", "compare", "growth", "soak"];
+const ON_PROGRAMS: [&str; 5] = ["footprint", "compare", "growth", "link", "soak"];
 const BUDGETS: &str = "benches/budgets.toml";
 /// Subjects that run the parts in the measuring program itself, built as the programs are.
 const ON_PARTS: [&str; 3] = ["sampler", "codec", "history"];

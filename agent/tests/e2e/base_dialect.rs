@@ -312,3 +312,41 @@ fn a_slow_operation_holds_up_no_other() -> Result<()> {
         Ok(())
     })
 }
+
+#[test]
+fn hears_nothing_but_the_base_dialect_at_its_own_pace() -> Result<()> {
+    let mut session = Session::start()?;
+    let container = session.engine.run(&Sample::idle("paced"))?;
+    let (mut of_host, mut of_container) = (Vec::new(), 0);
+    let end_at = clock::now() + Duration::from_secs(31);
+    loop {
+        let left = end_at.saturating_duration_since(clock::now());
+        let Ok(message) = session.peer.next(left) else {
+            break;
+        };
+        if message.is_ping() || message.is_pong() {
+            continue;
+        }
+        ensure!(message.is_text(), "{message:?}");
+        let message: Value = serde_json::from_str(message.to_text()?)?;
+        let kind = message["type"].as_str().unwrap_or_default();
+        ensure!(["event", "heartbeat", "stats"].contains(&kind), "{message}");
+        if kind == "stats" {
+            of_host.push(clock::now());
+        }
+        of_container += usize::from(
+            message["command"] == "container_stats"
+                && message["payload"]["container_id"] == container.id.as_str(),
+        );
+    }
+    // A backend takes a host's own numbers only when they are younger than 10 s; containers are told half as often.
+    ensure!((5..=7).contains(&of_host.len()), "{of_host:?}");
+    ensure!(
+        of_host
+            .windows(2)
+            .all(|two| two[1] - two[0] < Duration::from_secs(10)),
+        "{of_host:?}"
+    );
+    ensure!((2..=4).contains(&of_container), "{of_container} samples");
+    session.engine.remove(&container.id)
+}

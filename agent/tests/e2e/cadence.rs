@@ -3,9 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Result, ensure};
-use pilotfish_lab::{Agent, Server, Stack, clock, shared_engine, until};
-
-use crate::viewer::Viewer;
+use pilotfish_lab::{Agent, Server, Stack, Viewer, clock, shared_engine, until};
 
 const DEADLINE: Duration = Duration::from_secs(20);
 /// For how long a host is measured often after the last viewer left.

@@ -6,10 +6,10 @@ use std::sync::OnceLock;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use pilotfish_lab::{Agent, Container, Engine, Relay, Sample, Server, Stack, clock, pause, until};
+use pilotfish_lab::{
+    Agent, Container, Engine, Relay, Sample, Server, Stack, Viewer, clock, pause, until,
+};
 use serde_json::Value;
-
-use crate::viewer::{Viewer, unix_ms};
 
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Busy containers.
@@ -99,15 +99,8 @@ impl Watched {
     /// Waits until the page shows a fresh sample of every busy container.
     fn caught_up(&self) -> Result<()> {
         let shown = until("fresh samples of all", DEADLINE, || {
-            let tick = self.viewer.newest();
-            let at_ms = tick["at_unix_ms"].as_u64().context("no tick")?;
-            let age = Duration::from_millis(unix_ms().saturating_sub(at_ms));
-            let containers = tick["containers"].as_object().context("no containers")?;
-            let fresh = containers.values().filter(|stats| {
-                stats["cpu_percent"].is_number() && stats["at_unix_ms"].as_u64() == Some(at_ms)
-            });
-            let fresh = fresh.count();
-            ensure!(age <= FRESH && fresh >= BUSY, "{fresh} at {age:?}: {tick}");
+            let age = self.viewer.age(BUSY)?;
+            ensure!(age <= FRESH, "{age:?}");
             Ok(())
         });
         self.stack.explain(shown)

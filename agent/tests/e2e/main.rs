@@ -19,4 +19,3 @@ mod program;
 mod roll;
 mod sampling;
 mod tls;
-mod viewer;

@@ -4,10 +4,9 @@ use std::ops::Range;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use pilotfish_lab::clock::unix_ms;
 use pilotfish_lab::{Agent, Engine, Relay, Sample, Server, Stack, pause, until};
 use serde_json::Value;
-
-use crate::viewer::unix_ms;
 
 const DEADLINE: Duration = Duration::from_secs(60);
 const OUTAGE: Duration = Duration::from_secs(40);

@@ -15,6 +15,7 @@ pub mod relay;
 pub mod server;
 pub mod stack;
 pub mod tls;
+pub mod viewer;
 pub mod wait;
 pub mod wire;
 
@@ -26,4 +27,5 @@ pub use keeper::Scratch;
 pub use relay::Relay;
 pub use server::{Server, ServerBuilder};
 pub use stack::{Stack, shared_engine};
+pub use viewer::Viewer;
 pub use wait::{pause, until};

@@ -3,12 +3,13 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, JoinHandle};
-use std::time::{Duration, SystemTime};
+use std::time::Duration;
 
-use anyhow::{Context as _, Result};
-use pilotfish_lab::Stack;
-use pilotfish_lab::wire::Peer;
+use anyhow::{Context as _, Result, ensure};
 use serde_json::{Value, json};
+
+use crate::wire::Peer;
+use crate::{Stack, clock};
 
 const DEADLINE: Duration = Duration::from_secs(10);
 /// How soon it notices that it is to leave.
@@ -16,7 +17,7 @@ const LOOK_UP: Duration = Duration::from_millis(200);
 
 /// Watches until it is dropped.
 #[derive(Debug)]
-pub(crate) struct Viewer {
+pub struct Viewer {
     seen: Arc<Seen>,
     reader: Option<JoinHandle<()>>,
 }
@@ -35,7 +36,7 @@ impl Viewer {
     /// # Errors
     ///
     /// The server does not let it in.
-    pub(crate) fn watch(stack: &Stack) -> Result<Self> {
+    pub fn watch(stack: &Stack) -> Result<Self> {
         Self::open(stack, json!(stack.host))
     }
 
@@ -44,7 +45,7 @@ impl Viewer {
     /// # Errors
     ///
     /// The server does not let it in.
-    pub(crate) fn glance(stack: &Stack) -> Result<Self> {
+    pub fn glance(stack: &Stack) -> Result<Self> {
         Self::open(stack, Value::Null)
     }
 
@@ -67,12 +68,31 @@ impl Viewer {
     }
 
     /// How many ticks of the host it has seen.
-    pub(crate) fn ticks(&self) -> usize {
+    pub fn ticks(&self) -> usize {
         self.seen.ticks.load(Ordering::Relaxed)
     }
 
+    /// How old the last tick is, when it shows at least `containers` containers at work.
+    ///
+    /// # Errors
+    ///
+    /// It does not, or there was none.
+    pub fn age(&self, containers: usize) -> Result<Duration> {
+        let tick = self.newest();
+        let at_ms = tick["at_unix_ms"].as_u64().context("no tick")?;
+        let shown = tick["containers"].as_object().context("no containers")?;
+        let is_fresh = |stats: &&Value| {
+            stats["cpu_percent"].is_number() && stats["at_unix_ms"].as_u64() == Some(at_ms)
+        };
+        let fresh = shown.values().filter(is_fresh).count();
+        ensure!(fresh >= containers, "{fresh} containers: {tick}");
+        Ok(Duration::from_millis(
+            clock::unix_ms().saturating_sub(at_ms),
+        ))
+    }
+
     /// The last tick it has seen; `null` before the first.
-    pub(crate) fn newest(&self) -> Value {
+    pub fn newest(&self) -> Value {
         let newest = self.seen.newest.lock();
         newest.unwrap_or_else(PoisonError::into_inner).clone()
     }
@@ -100,16 +120,4 @@ impl Drop for Viewer {
             drop(reader.join());
         }
     }
-}
-
-/// Reads the wall clock, which the server's times are of.
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the server's times are wall time"
-)]
-pub(crate) fn unix_ms() -> u64 {
-    let since = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH);
-    since.map_or(0, |since| {
-        u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
-    })
 }
