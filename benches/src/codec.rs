@@ -1,6 +1,6 @@
 //! Stats frames: bytes and time per container sample at either end, allocations per tick, and the same ticks in the base dialect.
 
-mod workload;
+pub(crate) mod workload;
 
 use std::path::PathBuf;
 

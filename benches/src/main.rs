@@ -10,6 +10,7 @@ mod budget;
 mod codec;
 mod footprint;
 mod history;
+mod intake;
 mod link;
 mod sampler;
 
@@ -32,6 +33,7 @@ const SUBJECTS: &[Subject] = &[
     ("sampler", sampler::run),
     ("codec", codec::run),
     ("history", history::run),
+    ("intake", intake::run),
 ];
 
 fn main() -> ExitCode {

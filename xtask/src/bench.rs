@@ -26,7 +26,7 @@ use crate::shell::{self, cargo, target};
 const ON_PROGRAMS: [&str; 5] = ["footprint", "compare", "growth", "link", "soak"];
 const BUDGETS: &str = "benches/budgets.toml";
 /// Subjects that run the parts in the measuring program itself, built as the programs are.
-const ON_PARTS: [&str; 3] = ["sampler", "codec", "history"];
+const ON_PARTS: [&str; 4] = ["sampler", "codec", "history", "intake"];
 
 pub(crate) fn run(mut parser: Parser) -> Result<()> {
     let subject = match parser.next()? {
