@@ -302,21 +302,45 @@ impl History {
             bytes: QUERY_BYTES,
             now: clock::now,
         };
-        // Held until the store's state is fixed: a batch is then in that state or in memory, never in both or neither.
-        let memory = self.memory();
-        let read = |transaction: &_| -> Result<Answer, ReadError> {
-            let found = memory.find(&wanted.host);
-            drop(memory);
-            reading::read(transaction, &wanted, &found.entries, bounds, &mut answering)?;
-            for ticks in &found.ticks {
-                reading::add_ticks(ticks, &wanted, &mut answering)?;
+        self.read(&wanted, bounds, &mut answering)?;
+        if answering.is_cut() {
+            return Err(ReadError::TooMuch.into());
+        }
+        Ok(answering.finish())
+    }
+
+    /// Reads one state of the store and the memory that belongs to it, so that a batch is in one of them, never in both or neither.
+    ///
+    /// The store's state is fixed first, and again when the memory has changed meanwhile: opening a store that has failed takes long, and who
+    /// records must not wait for that.
+    fn read(
+        &self,
+        wanted: &Wanted,
+        bounds: Bounds,
+        answering: &mut Answering,
+    ) -> Result<(), ReadError> {
+        loop {
+            let before = self.memory().written();
+            let is_read = self.store.read(|transaction| -> Result<bool, ReadError> {
+                let memory = self.memory();
+                if memory.written() != before {
+                    return Ok(false);
+                }
+                let found = memory.find(&wanted.host);
+                drop(memory);
+                reading::read(transaction, wanted, &found.entries, bounds, answering)?;
+                for ticks in &found.ticks {
+                    reading::add_ticks(ticks, wanted, bounds, answering)?;
+                }
+                Ok(true)
+            })?;
+            if is_read {
+                return Ok(());
             }
-            if answering.is_cut() {
-                return Err(ReadError::TooMuch);
+            if (bounds.now)() >= bounds.give_up_at {
+                return Err(ReadError::TooSlow);
             }
-            Ok(answering.finish())
-        };
-        Ok(self.store.read(read)?)
+        }
     }
 
     fn memory(&self) -> MutexGuard<'_, Memory> {

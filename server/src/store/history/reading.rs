@@ -13,6 +13,9 @@ use crate::telemetry::history::subject::SubjectKey;
 use crate::telemetry::history::ticks::{self, KeptRow};
 use crate::telemetry::history::tier::Tier;
 
+/// After how many rows the clock is looked at.
+const ROWS_A_LOOK: u32 = 256;
+
 /// What is asked for.
 #[derive(Debug, Clone)]
 pub struct Wanted {
@@ -119,7 +122,7 @@ pub fn read(
             continue;
         };
         take(found.value().len())?;
-        add_ticks(found.value(), wanted, answering)?;
+        add_ticks(found.value(), wanted, bounds, answering)?;
     }
     Ok(())
 }
@@ -128,16 +131,27 @@ pub fn read(
 ///
 /// # Errors
 ///
-/// [`ReadError::Store`] for bytes that are no ticks.
+/// [`ReadError::Store`] for bytes that are no ticks; [`ReadError::TooSlow`]: a few bytes can be many rows, and each stand for many buckets.
 pub fn add_ticks(
     bytes: &[u8],
     wanted: &Wanted,
+    bounds: Bounds,
     answering: &mut Answering,
 ) -> Result<(), ReadError> {
+    let (mut rows, mut is_late) = (0_u32, false);
     let add = |row: &KeptRow<'_>| {
-        if wanted.has(row.subject) {
-            answering.add_row(row);
+        if is_late || !wanted.has(row.subject) {
+            return;
         }
+        if rows.is_multiple_of(ROWS_A_LOOK) {
+            is_late = (bounds.now)() >= bounds.give_up_at;
+        }
+        rows = rows.wrapping_add(1);
+        answering.add_row(row);
     };
-    Ok(ticks::read(bytes, add).map_err(StoreError::from)?)
+    ticks::read(bytes, add).map_err(StoreError::from)?;
+    if is_late {
+        return Err(ReadError::TooSlow);
+    }
+    Ok(())
 }

@@ -148,7 +148,10 @@ impl History {
             while late.len() < LATE_AT_ONCE
                 && let Ok(waiting) = self.late.1.try_recv()
             {
-                late.push(waiting);
+                // Who waits for a host that was removed meanwhile is refused.
+                if !self.memory().is_forgotten(&waiting.0.host) {
+                    late.push(waiting);
+                }
             }
             if late.is_empty() {
                 return Ok(());

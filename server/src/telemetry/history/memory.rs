@@ -1,7 +1,7 @@
 //! Pure: what of the history lies in memory: ticks since the last commit, those of a commit under way, what waits for a commit of its own, and where on
 //! the disk each host's fresh entries are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::sync::Arc;
 
@@ -64,6 +64,10 @@ pub struct Memory {
     held_bytes: usize,
     lost: u64,
     fresh: BTreeMap<HostId, FreshOfHost>,
+    /// Counts what became of ticks on the disk: committed, sealed, forgotten.
+    written: u64,
+    /// The hosts that were forgotten since this server started; an id is never given again.
+    forgotten: BTreeSet<HostId>,
 }
 
 /// The fresh entries of one host on the disk.
@@ -95,6 +99,9 @@ impl Memory {
         rows: &[Row<'_>],
         last_tick: Option<LastTick>,
     ) -> bool {
+        if self.forgotten.contains(host) {
+            return false;
+        }
         if self.held_bytes >= HELD_BYTES {
             self.lost += rows.len() as u64;
             return true;
@@ -130,6 +137,7 @@ impl Memory {
 
     /// What was begun is on the disk.
     pub fn committed(&mut self) {
+        self.written += 1;
         let committed = mem::take(&mut self.committing);
         let lost = committed.values().map(|held| held.ticks.lost());
         self.lost += lost.sum::<u64>();
@@ -139,6 +147,7 @@ impl Memory {
 
     /// Notes entries on the disk.
     pub fn add_fresh(&mut self, written: Vec<Fresh>) {
+        self.written += 1;
         for fresh in written {
             let of_host = self.fresh.entry(fresh.host).or_default();
             of_host.number = fresh.number;
@@ -161,11 +170,14 @@ impl Memory {
 
     /// A host's entries are sealed, as they were told by [`Memory::due`].
     pub fn sealed(&mut self, host: &HostId) {
+        self.written += 1;
         self.fresh.remove(host);
     }
 
     /// Forgets a host.
     pub fn forget(&mut self, host: &HostId) {
+        self.written += 1;
+        self.forgotten.insert(host.clone());
         self.open.remove(host);
         self.fresh.remove(host);
         self.last_ticks.remove(host);
@@ -174,6 +186,18 @@ impl Memory {
         if let Some(committing) = Arc::get_mut(&mut self.committing) {
             committing.remove(host);
         }
+    }
+
+    /// Tells whether a host was forgotten: what is still on its way is dropped.
+    #[must_use]
+    pub fn is_forgotten(&self, host: &HostId) -> bool {
+        self.forgotten.contains(host)
+    }
+
+    /// Gives a number that is another one after each change of what is on the disk.
+    #[must_use]
+    pub fn written(&self) -> u64 {
+        self.written
     }
 
     /// What there is of a host.
@@ -206,6 +230,9 @@ impl Memory {
 
     /// Leaves only rows of subjects for which the host has room today; counts the others as lost.
     pub fn admit<'a>(&mut self, host: &HostId, rows: &[Row<'a>], now_unix_ms: u64) -> Vec<Row<'a>> {
+        if self.forgotten.contains(host) {
+            return Vec::new();
+        }
         if !self.seen.contains_key(host) {
             self.seen.insert(host.clone(), Seen::default());
         }

@@ -151,6 +151,64 @@ fn a_damaged_history_is_put_aside_and_begun_anew() {
 }
 
 #[test]
+fn what_comes_of_a_host_after_it_was_forgotten_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let history = Arc::new(open(&directory));
+    let agent = AgentId::new("agent").unwrap();
+    smol::block_on(history.forget(&host(), &agent)).unwrap();
+    record(&history, BEGIN, 1.0);
+    let late = Late {
+        host: host(),
+        agent: agent.clone(),
+        run: RunId(1),
+        before: None,
+        seq: 1,
+        ticks: ticks::Ticks::default(),
+    };
+    let recording = history.record_late(late);
+    smol::block_on(async {
+        let mut recording = std::pin::pin!(recording);
+        assert!(poll_once(&mut recording).await.is_none());
+        history.write_now(Scope::Minute, BEGIN).unwrap();
+        assert!(recording.await.is_err());
+        assert_eq!(history.recorded(&agent, RunId(1)).await.unwrap(), None);
+    });
+    assert_eq!(history.stored_bytes().unwrap(), 0);
+}
+
+#[test]
+fn a_query_ends_at_its_deadline_also_among_the_rows_of_one_entry() {
+    let directory = TempDir::new().unwrap();
+    let history = open(&directory);
+    for tick in 1..=300 {
+        record(&history, BEGIN + tick * 10_000, 1.0);
+    }
+    let query = query(BEGIN, BEGIN + HOUR_MS, 300);
+    let mut answering = Answering::new(
+        tier::Tier::TenSeconds,
+        query.from_unix_ms,
+        query.to_unix_ms,
+        query.points,
+        Vec::new(),
+    );
+    let (first, last) = answering.buckets();
+    let wanted = Wanted {
+        host: host(),
+        container: None,
+        tier: tier::Tier::TenSeconds,
+        first,
+        last,
+    };
+    let bounds = Bounds {
+        give_up_at: clock::now(),
+        bytes: QUERY_BYTES,
+        now: clock::now,
+    };
+    let read = history.read(&wanted, bounds, &mut answering);
+    assert!(matches!(read, Err(ReadError::TooSlow)), "{read:?}");
+}
+
+#[test]
 fn a_forgotten_host_leaves_nothing_and_others_keep_theirs() {
     let directory = TempDir::new().unwrap();
     let history = Arc::new(open(&directory));
