@@ -59,11 +59,12 @@ pub async fn remove(call: Call) -> Result<Response, Problem> {
     app.board.remove(&id);
     app.agents.dismiss(&id);
     let removed = removed.ok_or(NO_HOST)?;
-    app.history.forget(&id, &removed.agent_id).await?;
     log::info!("host {} ({id}) removed", removed.name);
     let target = Some(removed.name);
+    // Before the history, which may fail when the rest is done.
     doer.audit(&app, "host.remove", target, Outcome::Ok, None)
         .await?;
+    app.history.forget(&id, &removed.agent_id).await?;
     Ok(response::empty(StatusCode::NO_CONTENT))
 }
 

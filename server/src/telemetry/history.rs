@@ -18,6 +18,7 @@ pub mod tier;
 pub mod varint;
 
 use std::fmt;
+use std::io::ErrorKind;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -26,6 +27,7 @@ use std::time::Duration;
 use async_channel::{Receiver, Sender};
 use pilotfish_protocol::extension::{LastTick, RunId, Spooled};
 use pilotfish_protocol::{AgentId, HostId, ShortId};
+use redb::{DatabaseError, StorageError};
 
 use crate::clock;
 use crate::store::history as stored;
@@ -97,14 +99,15 @@ pub enum QueryError {
 }
 
 impl History {
-    /// Opens the history in `directory`, making it when it is missing. A damaged one is put aside, so that the server runs without it.
+    /// Opens the history in `directory`, making it when it is missing. A damaged one is put aside, so that the server runs without it; one that
+    /// only cannot be opened now, as on a full disk, stays where it is.
     ///
     /// # Errors
     ///
     /// The store's.
     pub fn open(directory: &Path, retention: Retention) -> Result<History, StoreError> {
         let store = match Store::open_as(directory, &stored::LAYOUT) {
-            Err(StoreError::Open { path, source }) => {
+            Err(StoreError::Open { path, source }) if is_damage(&source) => {
                 let aside = path.with_extension("redb.damaged");
                 log::error!(
                     "the history is damaged and put aside as {}: {source}",
@@ -350,6 +353,21 @@ impl History {
     fn writing(&self) -> MutexGuard<'_, Writing> {
         self.writing.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Tells whether a file is not what it should be, and not only out of reach.
+fn is_damage(error: &DatabaseError) -> bool {
+    let DatabaseError::Storage(StorageError::Io(error)) = error else {
+        return true;
+    };
+    !matches!(
+        error.kind(),
+        ErrorKind::StorageFull
+            | ErrorKind::QuotaExceeded
+            | ErrorKind::ReadOnlyFilesystem
+            | ErrorKind::PermissionDenied
+            | ErrorKind::OutOfMemory
+    )
 }
 
 impl fmt::Debug for History {

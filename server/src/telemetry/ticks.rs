@@ -24,6 +24,8 @@ const SPAN_MS: u64 = 10_000;
 pub struct Ticks {
     decoder: Decoder,
     clock: SenderClock,
+    /// The last whole tick's time by the server's clock.
+    last_unix_ms: Option<u64>,
 }
 
 /// When a tick was, and whose.
@@ -35,6 +37,8 @@ pub struct Tick {
     pub at_unix_ms: u64,
     /// How much later it is than the tick before; `None` when it does not follow one.
     pub interval_ms: Option<u64>,
+    /// How long it stands for: never much longer than has passed here since the tick before, so that nobody fills the past by claiming it.
+    pub span_ms: u64,
 }
 
 /// What a tick measured.
@@ -56,10 +60,18 @@ impl Ticks {
     /// [`FrameError`]: a keyframe is wanted.
     pub fn take(&mut self, frame: &[u8], now_unix_ms: u64) -> Result<Option<Tick>, FrameError> {
         let decoded = self.decoder.decode(frame)?;
-        Ok(decoded.is_whole.then(|| Tick {
+        if !decoded.is_whole {
+            return Ok(None);
+        }
+        let at_unix_ms = self.clock.map(decoded.at_ms, now_unix_ms);
+        let last_unix_ms = self.last_unix_ms.replace(at_unix_ms).unwrap_or(at_unix_ms);
+        let passed_ms = at_unix_ms.saturating_sub(last_unix_ms);
+        let interval_ms = decoded.interval_ms;
+        Ok(Some(Tick {
             at_agent_ms: decoded.at_ms,
-            at_unix_ms: self.clock.map(decoded.at_ms, now_unix_ms),
-            interval_ms: decoded.interval_ms,
+            at_unix_ms,
+            interval_ms,
+            span_ms: interval_ms.unwrap_or(SPAN_MS).min(passed_ms + SPAN_MS),
         }))
     }
 
@@ -190,14 +202,6 @@ impl Measured<'_> {
             values: &self.values[range.clone()],
         })
         .collect()
-    }
-}
-
-impl Tick {
-    /// How long the tick stands for.
-    #[must_use]
-    pub fn span_ms(&self) -> u64 {
-        self.interval_ms.unwrap_or(SPAN_MS)
     }
 }
 

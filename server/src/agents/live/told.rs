@@ -191,7 +191,7 @@ impl Talk<'_> {
         if let Some(counted) = board.measured(self.host, self.id, tick, now_unix_ms, &mut measured)
         {
             let (rows, at_ms) = (measured.rows(), tick.at_agent_ms);
-            let (at, span) = (tick.at_unix_ms, tick.span_ms());
+            let (at, span) = (tick.at_unix_ms, tick.span_ms);
             match counted.run {
                 Some(run) => {
                     history.record_live(self.host, LastTick { run, at_ms }, at, span, &rows);

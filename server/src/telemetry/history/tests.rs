@@ -151,6 +151,19 @@ fn a_damaged_history_is_put_aside_and_begun_anew() {
 }
 
 #[test]
+fn a_history_that_only_the_full_disk_keeps_shut_is_not_damaged() {
+    for (kind, expected) in [
+        (ErrorKind::StorageFull, false),
+        (ErrorKind::PermissionDenied, false),
+        (ErrorKind::InvalidData, true),
+        (ErrorKind::UnexpectedEof, true),
+    ] {
+        let error = DatabaseError::Storage(StorageError::Io(kind.into()));
+        assert_eq!(is_damage(&error), expected, "{kind}");
+    }
+}
+
+#[test]
 fn what_comes_of_a_host_after_it_was_forgotten_is_refused() {
     let directory = TempDir::new().unwrap();
     let history = Arc::new(open(&directory));

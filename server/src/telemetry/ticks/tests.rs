@@ -50,6 +50,22 @@ fn encoder() -> Encoder {
 }
 
 #[test]
+fn a_tick_stands_for_no_longer_than_has_passed_whatever_it_claims() {
+    let (mut encoder, mut ticks) = (encoder(), Ticks::default());
+    let mut span = |at_ms: u64, now| {
+        let frame = tick(&mut encoder, at_ms, 1);
+        ticks.take(&frame, now).unwrap().unwrap().span_ms
+    };
+    assert_eq!(span(0, NOW), SPAN_MS);
+    assert_eq!(span(240_000, NOW + 240_000), 240_000);
+    // A clock that jumps by hours, fifty milliseconds later.
+    assert_eq!(span(9_000_000, NOW + 240_050), SPAN_MS + 50);
+    assert_eq!(span(18_000_000, NOW + 240_100), SPAN_MS + 50);
+    // And goes on as it should.
+    assert_eq!(span(18_001_000, NOW + 241_100), 1000);
+}
+
+#[test]
 fn two_ticks_give_rates_for_viewers_and_rows_for_the_history() {
     let (mut encoder, mut ticks) = (encoder(), Ticks::default());
     let first = ticks
@@ -67,7 +83,7 @@ fn two_ticks_give_rates_for_viewers_and_rows_for_the_history() {
         .take(&tick(&mut encoder, 3000, 1100), NOW + 2000)
         .unwrap()
         .unwrap();
-    assert_eq!((second.at_agent_ms, second.span_ms()), (3000, 2000));
+    assert_eq!((second.at_agent_ms, second.span_ms), (3000, 2000));
     let mut measured = ticks.measured(&second, NOW + 2000);
     let host = measured.host.clone().unwrap();
     assert_eq!(
