@@ -175,7 +175,7 @@ impl Agent {
             Event::EngineDown { why } => self.engine_down(why, now),
             Event::OwnContainers(own) => self.own_containers = own,
             Event::Container(event) => self.tell_event(event, now),
-            Event::EventsMissing(gap) => self.events_missing(gap),
+            Event::EventsMissing(gap) => self.events_missing(gap, now),
             Event::Recalled { events, gap } => self.recalled(events, gap, now),
             Event::Tick(tick) => self.ticked(tick, now),
             Event::Collector(report) => self.measured_so(report),
@@ -292,7 +292,7 @@ impl Agent {
         if self.outbox.has_lost_events() && self.lost_events.allow(now.at).is_some() {
             let lost_events = self.outbox.take_lost_events();
             log::warn!("{lost_events} events were dropped while the link was down or slow");
-            self.events_lost(lost_events);
+            self.events_lost(lost_events, now);
         }
         if let Some((lane, message)) = self.next_message(now) {
             self.budget.spent(lane, message.len());

@@ -1,5 +1,7 @@
 //! Pure: what happened while nobody listened, and of which times nobody will ever know.
 
+use std::time::{Duration, Instant};
+
 use pilotfish_protocol::extension::from_agent::Span;
 use pilotfish_protocol::extension::{Coverage, Extension};
 use pilotfish_protocol::{AgentExtra, AgentMessage, ContainerEvent};
@@ -7,11 +9,16 @@ use pilotfish_protocol::{AgentExtra, AgentMessage, ContainerEvent};
 use super::{Action, Agent, Now};
 use crate::uplink::outbox::Report;
 
+/// For so long a link may be dead before its session ends.
+const IN_DOUBT: Duration = Duration::from_secs(120);
+
 /// What is to be told of missing events.
 #[derive(Debug, Default)]
 pub(super) struct Missed {
     /// Not told yet.
     gap: Option<Span>,
+    /// Told last, and when: nothing acknowledges it.
+    told: Option<(Coverage, Instant)>,
     /// Events that found no room in the outbox, not told yet.
     lost_events: u64,
     /// The Engine was asked what it remembers from before this program started.
@@ -26,6 +33,25 @@ impl Missed {
             to_ms: before.to_ms.max(gap.to_ms),
         });
         self.gap = Some(both.unwrap_or(gap));
+    }
+
+    /// The session ended; its link may have been dead for a while, so what was told of late is told again.
+    pub(super) fn session_ended(&mut self, now: Instant) {
+        let told = self.told.take();
+        let told = told.filter(|(_, at)| now.saturating_duration_since(*at) < IN_DOUBT);
+        if let Some(gap) = told.and_then(|(told, _)| told.events_gap) {
+            self.add(gap);
+        }
+    }
+
+    /// What was told is still waiting to be sent: it is to be told together with what came since.
+    fn take_back(&mut self) {
+        if let Some((told, _)) = self.told.take() {
+            self.lost_events += told.lost_events;
+            if let Some(gap) = told.events_gap {
+                self.add(gap);
+            }
+        }
     }
 }
 
@@ -54,26 +80,29 @@ impl Agent {
             self.tell_event(event, now);
         }
         if let Some(gap) = gap {
-            self.events_missing(gap);
+            self.events_missing(gap, now);
         }
     }
 
     /// Of this time events may be missing.
-    pub(super) fn events_missing(&mut self, gap: Span) {
+    pub(super) fn events_missing(&mut self, gap: Span, now: Now) {
         self.missed.add(gap);
-        self.tell_coverage();
+        self.tell_coverage(now);
     }
 
     /// Events found no room in the outbox: the link is too slow for them. What the spool loses it tells itself.
-    pub(super) fn events_lost(&mut self, lost_events: u64) {
+    pub(super) fn events_lost(&mut self, lost_events: u64, now: Now) {
         self.missed.lost_events += lost_events;
-        self.tell_coverage();
+        self.tell_coverage(now);
     }
 
     /// Tells what is missing, in a session that understands it.
-    pub(super) fn tell_coverage(&mut self) {
+    pub(super) fn tell_coverage(&mut self, now: Now) {
         if !self.uplink.is_open() || !self.stats.is_extended() {
             return;
+        }
+        if self.outbox.has_report(Report::Coverage) {
+            self.missed.take_back();
         }
         let coverage = Coverage {
             events_gap: self.missed.gap.take(),
@@ -81,6 +110,7 @@ impl Agent {
             lost_ticks: 0,
         };
         if coverage != Coverage::default() {
+            self.missed.told = Some((coverage, now.at));
             let text = AgentExtra::Coverage(coverage).encode();
             self.outbox.put_report(Report::Coverage, text);
         }

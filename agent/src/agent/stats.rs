@@ -122,7 +122,7 @@ impl Agent {
         self.open_spool(agreed.as_deref(), now);
         if let Some(agreed) = agreed {
             self.recall(&agreed);
-            self.tell_coverage();
+            self.tell_coverage(now);
             match self.list.filter(|list| agreed.containers == Some(*list)) {
                 Some(same) => self.outbox.holds_list(same),
                 None => self.actions.push_back(Action::ListAll),
@@ -139,6 +139,7 @@ impl Agent {
     /// The session is over.
     pub(super) fn end_stats(&mut self, now: Now) {
         self.spool.closed(now.run_ms);
+        self.missed.session_ended(now.at);
         self.stats.rest();
         self.set_cadence(now);
     }

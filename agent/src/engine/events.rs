@@ -10,6 +10,7 @@ pub mod recall;
 use std::borrow::Cow;
 use std::collections::BTreeMap;
 
+use pilotfish_protocol::subject::NAME_LEN;
 use pilotfish_protocol::{ContainerEvent, ContainerId, Timestamp, limits};
 use serde::Deserialize;
 
@@ -135,7 +136,7 @@ impl EngineEvent {
         let container_id = ContainerId::new(message.actor.id).ok()?;
         let event = ContainerEvent {
             container_id,
-            container_name: cut(attributes.remove("name").unwrap_or_default(), VALUE_BYTES),
+            container_name: cut(attributes.remove("name").unwrap_or_default(), NAME_LEN),
             image: cut(attributes.remove("image").unwrap_or_default(), VALUE_BYTES),
             action: action(&message.action),
             timestamp: Some(Timestamp::from_unix_ms(time_nano / 1_000_000)),

@@ -5,6 +5,7 @@ use std::collections::btree_map::Entry;
 use std::rc::Rc;
 
 use pilotfish_protocol::extension::{ListChange, ListHash};
+use pilotfish_protocol::subject::NAME_LEN;
 use pilotfish_protocol::{ContainerId, ContainerListing};
 use serde_json::value::{RawValue, to_raw_value};
 
@@ -125,7 +126,9 @@ impl Roll {
             to_raw_value(&listing).expect("a listing has texts for keys and no failing type");
         let hash = ListHash::of(text.get().as_bytes());
         let is_running = matches!(listing.state.as_str(), "running" | "paused");
-        let name = is_running.then(|| listing.name());
+        // The Engine sets no limit to names; no more than this of one is ever told.
+        let name = listing.name();
+        let name = is_running.then(|| cut(name));
         match self.lines.entry(listing.id.clone()) {
             Entry::Occupied(mut line) => {
                 let line = line.get_mut();
@@ -170,6 +173,14 @@ fn settle(listing: &mut ContainerListing) {
     listing
         .mounts
         .sort_by(|a, b| a.destination.cmp(&b.destination));
+}
+
+fn cut(name: &str) -> &str {
+    let mut end = name.len().min(NAME_LEN);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    &name[..end]
 }
 
 fn port_order(port: &pilotfish_protocol::listing::Port) -> (u16, &str, &str, Option<u16>) {

@@ -168,6 +168,12 @@ impl Outbox {
         self.reports.push((report, text));
     }
 
+    /// Tells whether a report of this kind waits.
+    #[must_use]
+    pub fn has_report(&self, report: Report) -> bool {
+        self.reports.iter().any(|(waiting, _)| *waiting == report)
+    }
+
     /// Takes the next message to send, with its lane; stats of the base dialect come last.
     pub fn pop(&mut self) -> Option<(Lane, String)> {
         if let Some(heartbeat) = self.heartbeat.take() {

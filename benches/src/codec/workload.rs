@@ -1,4 +1,4 @@
-//! Pure: containers as a small host has them, walking at random within what such containers were seen to do.
+//! Pure: containers as a small host has them, walking at random within ranges that were chosen, not measured.
 
 use fastrand::Rng;
 use pilotfish_protocol::{

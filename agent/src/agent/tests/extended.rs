@@ -217,7 +217,31 @@ fn the_engine_is_asked_once_for_what_the_server_has_not_heard_of_and_gaps_are_to
     script.uplink(Input::Dialed);
     let actions = script.receive(&agreement);
     assert!(!actions.iter().any(is_recall), "{actions:?}");
-    assert!(text_sent(&script.sent()).contains(r#""from_ms":7"#));
+    // Nobody knows whether the first one arrived.
+    assert!(text_sent(&script.sent()).contains(r#"{"from_ms":1,"to_ms":8}"#));
+}
+
+#[test]
+fn a_gap_that_was_told_over_a_link_that_may_have_been_dead_is_told_again() {
+    let (mut script, _) = opened(|_| {});
+    script.sent();
+    let gap = |from_ms, to_ms| Event::EventsMissing(Span { from_ms, to_ms });
+    let is_told = |actions: &[Action], from_ms, to_ms| {
+        let gap = format!(r#"{{\"from_ms\":{from_ms},\"to_ms\":{to_ms}}}"#);
+        format!("{actions:?}").contains(&gap)
+    };
+    assert!(is_told(&script.say(gap(7, 8)), 7, 8));
+    // Two that wait are told as one.
+    script.say(gap(20, 21));
+    script.say(gap(30, 31));
+    assert!(is_told(&script.sent(), 20, 31));
+    script.uplink(Input::Broken { why: "gone".into() });
+    again(&mut script, "");
+    assert!(is_told(&script.sent(), 20, 31));
+    script.now.at += Duration::from_secs(300);
+    script.uplink(Input::Broken { why: "gone".into() });
+    again(&mut script, "");
+    assert!(!is_told(&script.sent(), 20, 31));
 }
 
 /// Loses the link, and goes on to the next session with a server that knows `more` in its agreement.

@@ -193,3 +193,18 @@ proptest! {
         prop_assert_eq!(roll.running(), fresh.running());
     }
 }
+
+#[test]
+fn of_a_name_without_end_only_what_is_told_is_kept() {
+    let mut roll = Roll::default();
+    let name = "ü".repeat(5000);
+    let text = format!(
+        r#"{{"Id":"{}","Names":["/{name}"],"State":"running"}}"#,
+        id(1)
+    );
+    assert!(
+        roll.replace(vec![serde_json::from_str(&text).unwrap()])
+            .is_some()
+    );
+    assert_eq!(&*roll.running()[0].name, &name[..NAME_LEN - 1]);
+}
