@@ -39,14 +39,14 @@ struct Setup {
 
 impl Setup {
     /// Understands `--agent PATH --server PATH --budgets PATH [--section NAME | --metered] [--containers N] [--seconds S | --minutes M] [-- COMMAND…]`;
-    /// without a length it is `duration`.
-    fn read(mut parser: Parser, duration: Duration) -> Result<Self> {
+    /// without a table it is `section`, without a length `duration`.
+    fn read(mut parser: Parser, section: &str, duration: Duration) -> Result<Self> {
         let mut paths: [Option<PathBuf>; 3] = [None, None, None];
         let mut setup = Self {
             agent: PathBuf::new(),
             server: PathBuf::new(),
             budgets: PathBuf::new(),
-            section: "footprint".to_owned(),
+            section: section.to_owned(),
             is_metered: false,
             containers: 20,
             duration,
@@ -97,7 +97,7 @@ impl Setup {
 
 /// `footprint`: our agent against its ceilings.
 pub(crate) fn footprint(parser: Parser) -> Result<()> {
-    let setup = Setup::read(parser, Duration::from_secs(120))?;
+    let setup = Setup::read(parser, "footprint", Duration::from_secs(120))?;
     ensure!(
         setup.command.is_empty(),
         "to measure another program: compare -- COMMAND…"
@@ -117,7 +117,7 @@ pub(crate) fn footprint(parser: Parser) -> Result<()> {
 
 /// `compare -- COMMAND…`: our agent and another one, one after the other on the same stage.
 pub(crate) fn compare(parser: Parser) -> Result<()> {
-    let setup = Setup::read(parser, Duration::from_secs(120))?;
+    let setup = Setup::read(parser, "footprint", Duration::from_secs(120))?;
     let Some((program, arguments)) = setup.command.split_first() else {
         bail!("which program? compare -- COMMAND [ARGUMENT…]");
     };
@@ -136,7 +136,7 @@ pub(crate) fn compare(parser: Parser) -> Result<()> {
 
 /// `growth`: our agent with 20, 100 and 300 containers.
 pub(crate) fn growth(parser: Parser) -> Result<()> {
-    let setup = Setup::read(parser, Duration::from_secs(120))?;
+    let setup = Setup::read(parser, "footprint", Duration::from_secs(120))?;
     let mut columns = Vec::new();
     for containers in [20, 100, 300] {
         let stage = Stage::set(&setup.server, containers)?;
@@ -156,8 +156,8 @@ pub(crate) fn growth(parser: Parser) -> Result<()> {
 
 /// `soak`: our agent while a container is started and removed every second.
 pub(crate) fn soak(parser: Parser) -> Result<()> {
-    let setup = Setup::read(parser, Duration::from_secs(30 * 60))?;
-    let budget = Budget::read(&setup.budgets, "soak")?;
+    let setup = Setup::read(parser, "soak", Duration::from_secs(30 * 60))?;
+    let budget = Budget::read(&setup.budgets, &setup.section)?;
     let stage = Stage::set(&setup.server, setup.containers)?;
     let figures = soak::soak(&stage, &Subject::Ours(&setup.agent), setup.duration)?;
     println!(

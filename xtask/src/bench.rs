@@ -24,6 +24,8 @@ use crate::shell::{self, cargo, target};
 
 /// Subjects that start the programs as they ship, each built alone so that no feature of another gets in.
 const ON_PROGRAMS: [&str; 5] = ["footprint", "compare", "growth", "link", "soak"];
+/// Those of them that hold the static agent to ceilings of its own.
+const HAS_STATIC_CEILINGS: [&str; 2] = ["footprint", "soak"];
 const BUDGETS: &str = "benches/budgets.toml";
 /// Subjects that run the parts in the measuring program itself, built as the programs are.
 const ON_PARTS: [&str; 4] = ["sampler", "codec", "history", "intake"];
@@ -50,8 +52,8 @@ pub(crate) fn run(mut parser: Parser) -> Result<()> {
         command.args(["--", &subject, "--budgets", BUDGETS, "--agent"]);
         command.arg(agent).arg("--server");
         command.arg(built.join("pilotfish-server"));
-        if is_static && subject == "footprint" {
-            command.args(["--section", "footprint_static"]);
+        if is_static && HAS_STATIC_CEILINGS.contains(&subject.as_str()) {
+            command.args(["--section", &format!("{subject}_static")]);
         }
     } else if ON_PARTS.contains(&subject.as_str()) {
         command.args(["--release", "--", &subject, "--budgets", BUDGETS]);
