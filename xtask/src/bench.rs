@@ -7,11 +7,12 @@
 //! | `soak` | the agent while a container is started and removed every second | `--containers N --minutes M` |
 //! | `growth` | the agent at rest with 20, 100 and 300 containers | `--seconds S` |
 //! | `compare` | the agent beside another program | `--containers N --seconds S -- COMMAND…` |
+//! | `link` | the agent of busy containers on bad links | `--containers N --stall-minutes M` |
 //! | `sampler` | one pass of the samplers | `--containers N --passes N` |
 //! | `codec` | stats frames beside JSON | |
 //! | `history` | the server's history | `--hosts N --hours N` |
 //!
-//! The first four take `--static` as well: the agent as it ships on boards, instead of one that links glibc.
+//! The first five take `--static` as well: the agent as it ships on boards, instead of one that links glibc.
 
 mod static_agent;
 

@@ -54,7 +54,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "bench",
         arguments: "SUBJECT [ARGUMENT…]",
-        about: "what it all costs, against benches/budgets.toml: footprint, soak, compare, growth, sampler, codec, history",
+        about: "what it all costs, against benches/budgets.toml: footprint, soak, growth, compare, link, sampler, codec, history",
         run: bench::run,
     },
     Command {
