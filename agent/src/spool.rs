@@ -2,7 +2,7 @@
 //!
 //! Ticks are kept in segments that stand for themselves: a keyframe and the changes after it, as a session would send them, by an encoder
 //! of the spool's own. With age a segment is decoded and written again with fewer ticks ([`tier`]), and put together with the one before. Events
-//! are kept in blocks. Memory and disk have limits ([`limits`]); what finds no room, the oldest first, is counted, and the count is an entry too.
+//! are kept in blocks. Memory and disk have limits (`limits`); what finds no room, the oldest first, is counted, and the count is an entry too.
 //!
 //! An entry has a number that rises within its run, in the order of time. What takes the place of older entries has the number of the
 //! last of them, and what was sent is not changed until a session has told whether it arrived: so the server needs one number per run to take

@@ -221,7 +221,7 @@ impl Engine {
         }
     }
 
-    /// Reads a container's counters once, as the Engine's JSON; [`crate::sample::container`] understands it.
+    /// Reads a container's counters once, as the Engine's JSON; `sample::engine_stats` understands it.
     ///
     /// # Errors
     ///

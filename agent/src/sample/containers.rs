@@ -1,6 +1,6 @@
 //! The shell of container samples: keeps which containers run, finds each one's files once per start, and reads all in one pass.
 //!
-//! Containers whose files cannot be read are asked of the Engine ([`fallback`]). [`report`] tells what is missing, and why.
+//! Containers whose files cannot be read are asked of the Engine (`fallback`). `report` tells what is missing, and why.
 
 mod fallback;
 mod report;

@@ -31,7 +31,7 @@ const NETWORK: &str = "net";
 pub struct Metrics(u32);
 
 impl Metrics {
-    /// Those of [`WANTED`] that are not among the `known`.
+    /// Those of `WANTED` that are not among the `known`.
     #[must_use]
     pub fn lacking(known: u32) -> Self {
         let wanted = WANTED.iter();
