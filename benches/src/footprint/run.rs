@@ -43,7 +43,7 @@ impl Subject<'_> {
     fn tick(&self) -> Duration {
         Duration::from_secs(match self {
             Self::Ours(_) | Self::Other(..) => 10,
-            Self::Metered(_) => 240,
+            Self::Metered(_) => 300,
         })
     }
 }

@@ -161,7 +161,7 @@ fn an_agent_where_traffic_is_dear_is_asked_for_little() {
             &agreed["heartbeat_ms"],
             &agreed["silence_ms"]
         ],
-        [&json!(240_000), &json!(240_000), &json!(600_000)]
+        [&json!(300_000), &json!(300_000), &json!(750_000)]
     );
 }
 

@@ -28,11 +28,11 @@ pub const RHYTHM: Rhythm = Rhythm {
 
 /// The rhythm of an agent that asks for as little traffic as possible.
 pub const METERED_RHYTHM: Rhythm = Rhythm {
-    stats: Duration::from_secs(240),
+    stats: Duration::from_secs(300),
     stats_watched: Duration::from_secs(10),
     linger: Duration::from_secs(30),
-    heartbeat: Duration::from_secs(240),
-    silence: Duration::from_secs(600),
+    heartbeat: Duration::from_secs(300),
+    silence: Duration::from_secs(750),
 };
 
 /// How often stats are asked for, as it is configured.
@@ -151,7 +151,7 @@ mod tests {
         let metered = METERED_RHYTHM.with(times);
         assert_eq!(
             (metered.stats, metered.stats_watched, metered.linger),
-            (SECOND * 240, SECOND * 10, SECOND * 45)
+            (SECOND * 300, SECOND * 10, SECOND * 45)
         );
         assert_eq!(RHYTHM.with(StatsTimes::default()), RHYTHM);
         assert_eq!(METERED_RHYTHM.with(StatsTimes::default()), METERED_RHYTHM);

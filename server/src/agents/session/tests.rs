@@ -547,8 +547,8 @@ fn a_metered_agent_is_asked_for_no_more_than_a_tick_in_10_seconds() {
     let mut script = extended(METERED_RHYTHM, None);
     script.feed(Input::Watched(true)).check(&[cadence(10_000)]);
     script.feed(Input::Watched(false));
-    script.at(SECOND * 30).check(&[cadence(240_000)]);
-    let silent = script.now + SECOND * 600;
+    script.at(SECOND * 30).check(&[cadence(300_000)]);
+    let silent = script.now + SECOND * 750;
     script.session.handle(Input::Time, silent - MS);
     script.check(&[]);
     script.session.handle(Input::Time, silent);
