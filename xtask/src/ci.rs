@@ -12,7 +12,6 @@ const DASH_SCRIPTS: &[&str] = &[
     "xtask/lab/src/keeper/sweep.sh",
     "xtask/src/vm/guest/groups.sh",
     "xtask/src/vm/guest/snapshot.sh",
-    "xtask/src/vm/guest/start.sh",
 ];
 
 type Check = fn() -> Result<()>;

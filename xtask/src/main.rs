@@ -59,8 +59,8 @@ const COMMANDS: &[Command] = &[
     },
     Command {
         name: "vm",
-        arguments: "record groups|here",
-        about: "an emulated host with cgroup v2: record its files for tests",
+        arguments: "telemetry [--agent PATH] | record groups|debian|here",
+        about: "an emulated host with cgroup v2: the agent beside `docker stats`; recordings for tests",
         run: vm::run,
     },
 ];

@@ -10,10 +10,9 @@ use pilotfish_lab::engine::IMAGE;
 use pilotfish_lab::{Container, Engine, Scratch, until};
 use serde_json::{Value, json};
 
+use super::groups::SNAPSHOT;
 use super::recording;
 use crate::shell;
-
-const SNAPSHOT: &str = include_str!("guest/snapshot.sh");
 
 /// Until the containers have done something worth recording.
 const LOAD_DEADLINE: Duration = Duration::from_secs(30);
@@ -73,19 +72,17 @@ pub(super) fn record(place: &str) -> Result<()> {
     }
     fs::write(recorded.join("containers.tsv"), table)?;
     snapshot(&recorded.join("first"), &pids)?;
-    recording::keep_answer(&answers, "info", &engine.get("/info")?)?;
+    let keep = |name: &str, answer: &Value| fs::write(answers.join(name), answer.to_string());
+    keep("info.json", &engine.get("/info")?)?;
     for container in &containers {
-        recording::keep_answer(
-            &answers,
-            &format!("inspect-{}", container.name),
+        let name = &container.name;
+        keep(
+            &format!("inspect-{name}.json"),
             &engine.inspect(&container.id)?,
         )?;
-        recording::keep_answer(
-            &answers,
-            &format!("stats-{}", container.name),
-            &stats(&engine, container)?,
-        )?;
+        keep(&format!("stats-{name}.json"), &stats(&engine, container)?)?;
     }
+    recording::trim_answers(&answers)?;
     snapshot(&recorded.join("second"), &pids)?;
     // How this very host was booted is nobody's business.
     for time in ["first", "second"] {

@@ -27,15 +27,14 @@ pub(super) struct Boot {
     pub(super) memory_mib: u32,
     /// In the order of `/dev/vda`, `/dev/vdb`, …
     pub(super) disks: Vec<Disk>,
-    /// Whether the guest may dial this host, at 10.0.2.2.
-    pub(super) network: bool,
+    /// With a network the guest may dial this host, at 10.0.2.2, and this port of this host leads to the guest's Engine.
+    pub(super) engine_port: Option<u16>,
 }
 
 /// A disk, an image file on this host.
 #[derive(Debug)]
 pub(super) enum Disk {
     /// What the guest writes is lost when it goes off.
-    #[expect(dead_code, reason = "for the Debian that is to come")]
     Kept(PathBuf),
     /// The guest's writes stay.
     Written(PathBuf),
@@ -59,6 +58,10 @@ impl Machine {
         let report = scratch.path().join("report");
         File::create(&console).with_context(|| format!("cannot write {}", console.display()))?;
         File::create(&report)?;
+        let network = boot.engine_port.map_or_else(
+            || "none".to_owned(),
+            |port| format!("user,model=virtio,hostfwd=tcp:127.0.0.1:{port}-:2375"),
+        );
         let mut command = Command::new("qemu-system-x86_64");
         command
             .args(["-accel", "tcg,thread=multi", "-cpu", "max", "-smp", "2"])
@@ -66,14 +69,7 @@ impl Machine {
             .args(["-display", "none", "-monitor", "none", "-no-reboot"])
             .args(["-serial", &format!("file:{}", console.display())])
             .args(["-serial", &format!("file:{}", report.display())])
-            .args([
-                "-nic",
-                if boot.network {
-                    "user,model=virtio"
-                } else {
-                    "none"
-                },
-            ])
+            .args(["-nic", &network])
             .arg("-kernel")
             .arg(&boot.kernel)
             .arg("-initrd")
@@ -146,6 +142,11 @@ impl Machine {
         let off = self.qemu.wait_exit(OFF_DEADLINE)?;
         ensure!(off.success(), "qemu ended: {off}\n{}", self.qemu.tail());
         Ok(())
+    }
+
+    /// Fails when the emulator has ended.
+    pub(super) fn ensure_runs(&mut self) -> Result<()> {
+        self.qemu.ensure_runs()
     }
 
     /// The end of what the guest wrote to its console.

@@ -53,10 +53,20 @@ pub(super) fn place(name: &str) -> PathBuf {
 pub(super) fn keep(from: &Path, name: &str) -> Result<()> {
     let place = place(name);
     let containers = containers(&fs::read_to_string(from.join("containers.tsv"))?)?;
+    let files = files_below(from)?;
+    for container in &containers {
+        let has_group = files.iter().any(|file| {
+            file.ends_with("cpu.stat") && file.to_string_lossy().contains(&container.id)
+        });
+        ensure!(
+            has_group,
+            "no control group was recorded of {}",
+            container.name
+        );
+    }
     if place.exists() {
         fs::remove_dir_all(&place)?;
     }
-    let files = files_below(from)?;
     for file in &files {
         let path = file
             .strip_prefix(from)?
@@ -82,22 +92,24 @@ pub(super) fn unpack(disk: &Path, to: &Path) -> Result<()> {
     read(Command::new("tar").arg("-xf").arg(disk).arg("-C").arg(to)).map(drop)
 }
 
-/// Keeps an answer of the Engine as `NAME.json` in `directory`, without what tells of the host it ran on.
-pub(super) fn keep_answer(directory: &Path, name: &str, answer: &Value) -> Result<()> {
-    let wanted = match name.split('-').next() {
-        Some("info") => INFO,
-        Some("inspect") => INSPECT,
-        _ => STATS,
-    };
-    let kept: Map<String, Value> = wanted
-        .iter()
-        .map(|&key| (key.to_owned(), answer[key].clone()))
-        .collect();
-    fs::write(
-        directory.join(format!("{name}.json")),
-        format!("{:#}\n", Value::Object(kept)),
-    )
-    .with_context(|| format!("cannot keep {name}"))
+/// Reduces the Engine's answers in a directory to what tells of containers, not of where it ran.
+pub(super) fn trim_answers(directory: &Path) -> Result<()> {
+    for path in files_below(directory)? {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let wanted = match name.split(['-', '.']).next() {
+            Some("info") => INFO,
+            Some("inspect") => INSPECT,
+            _ => STATS,
+        };
+        let answer: Value = serde_json::from_slice(&fs::read(&path)?)
+            .with_context(|| format!("{} is no JSON", path.display()))?;
+        let kept: Map<String, Value> = wanted
+            .iter()
+            .map(|&key| (key.to_owned(), answer[key].clone()))
+            .collect();
+        fs::write(&path, format!("{:#}\n", Value::Object(kept)))?;
+    }
+    Ok(())
 }
 
 fn containers(table: &str) -> Result<Vec<Recorded>> {

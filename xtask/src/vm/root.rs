@@ -1,7 +1,6 @@
 //! The Debian that the machines boot: made once with debootstrap, kept below `target/vm` with a stamp of what it was made from.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
@@ -19,11 +18,26 @@ const TOOLS: &[(&str, &str)] = &[
     ("debootstrap", "debootstrap"),
     ("mke2fs", "e2fsprogs"),
     ("cpio", "cpio"),
+    ("docker", "docker.io"),
 ];
 
-/// Runs what the second disk brings, and leaves what it made on the third.
-const START: &str = include_str!("guest/start.sh");
-const UNIT: &str = include_str!("guest/pilotfish-machine.service");
+/// Files of the root, beside what the packages bring.
+const FILES: &[(&str, &str)] = &[
+    // Reached through the emulator only, from the loopback of this host.
+    (
+        "etc/default/docker",
+        "DOCKER_OPTS=\"-H tcp://0.0.0.0:2375 --tls=false\"\n",
+    ),
+    (
+        "etc/systemd/network/wired.network",
+        "[Match]\nName=en* eth*\n[Network]\nAddress=10.0.2.15/24\nGateway=10.0.2.2\n",
+    ),
+    (
+        "etc/systemd/system/docker.service.d/network.conf",
+        "[Unit]\nWants=systemd-networkd.service\n",
+    ),
+    ("etc/hostname", "emulated\n"),
+];
 
 /// A Debian that boots.
 #[derive(Debug)]
@@ -31,10 +45,8 @@ pub(super) struct Root {
     /// Its files, for what a smaller machine takes of them.
     pub(super) tree: PathBuf,
     /// The disk image, never written.
-    #[expect(dead_code, reason = "for the Debian that is to come")]
     pub(super) disk: PathBuf,
     pub(super) kernel: PathBuf,
-    #[expect(dead_code, reason = "for the Debian that is to come")]
     pub(super) initrd: PathBuf,
     /// The kernel's release, such as `6.1.0-50-cloud-amd64`.
     pub(super) release: String,
@@ -49,7 +61,7 @@ impl Root {
         let tree = directory.join("root");
         let disk = directory.join("root.img");
         let stamp = directory.join("root.stamp");
-        let wanted = format!("{SUITE}\n{PACKAGES}\n{UNIT}{START}");
+        let wanted = format!("{SUITE}\n{PACKAGES}\n{FILES:?}\n");
         if fs::read_to_string(&stamp).ok().as_deref() != Some(&wanted) {
             if fs::exists(&tree)? {
                 fs::remove_dir_all(&tree)?;
@@ -112,15 +124,11 @@ fn make(tree: &Path, disk: &Path) -> Result<()> {
             .arg(tree)
             .arg(mirror()?),
     )?;
-    let start = tree.join("usr/local/sbin/pilotfish-machine");
-    fs::write(&start, START)?;
-    fs::set_permissions(&start, fs::Permissions::from_mode(0o755))?;
-    let unit = "pilotfish-machine.service";
-    let units = tree.join("etc/systemd/system");
-    fs::write(units.join(unit), UNIT)?;
-    let wanted = units.join("multi-user.target.wants");
-    fs::create_dir_all(&wanted)?;
-    std::os::unix::fs::symlink(format!("../{unit}"), wanted.join(unit))?;
+    for (path, text) in FILES {
+        let path = tree.join(path);
+        fs::create_dir_all(path.parent().context("a file without a directory")?)?;
+        fs::write(path, text)?;
+    }
     shell::run(
         Command::new("mke2fs")
             .args(["-q", "-F", "-t", "ext4", "-d"])

@@ -1,4 +1,4 @@
-//! `cargo xtask vm record`: control groups and the host's files, from a kernel that was booted for it.
+//! `cargo xtask vm record groups`: control groups and the host's files, from a kernel that was booted for it.
 
 use std::fs;
 use std::io::Write as _;
@@ -13,7 +13,8 @@ use super::machine::{Boot, Machine, empty_disk};
 use super::recording;
 use super::root::Root;
 
-const SNAPSHOT: &str = include_str!("guest/snapshot.sh");
+/// Copies what the samplers read; see the script.
+pub(super) const SNAPSHOT: &str = include_str!("guest/snapshot.sh");
 const GROUPS: &str = include_str!("guest/groups.sh");
 
 /// Directories of the kernel's modules that the small machine takes along.
@@ -26,7 +27,7 @@ const MODULES: &[&str] = &[
 const GROUPS_DEADLINE: Duration = Duration::from_secs(90);
 
 /// Records groups made by hand, as both drivers of the Engine, Podman and a nested manager name them.
-pub(super) fn groups(root: &Root, place: &str, command_line: &str) -> Result<()> {
+pub(super) fn record(root: &Root, place: &str, command_line: &str) -> Result<()> {
     let scratch = Scratch::new()?;
     let initrd = scratch.path().join("initrd");
     make_initramfs(root, &scratch.path().join("initramfs"), &initrd)?;
@@ -40,7 +41,7 @@ pub(super) fn groups(root: &Root, place: &str, command_line: &str) -> Result<()>
             empty_disk(&scratch.path().join("load.img"), 32)?,
             empty_disk(&results, 64)?,
         ],
-        network: false,
+        engine_port: None,
     })?;
     machine.wait_off(GROUPS_DEADLINE)?;
     println!(
