@@ -232,7 +232,7 @@ fn mean(values: &[f64]) -> Option<f64> {
 pub(super) fn table(rows: &[Row]) -> String {
     let mut text = format!(
         "{:<10} {:<9} {:>24} {:>14} {:>24}\n",
-        "container", "", "docker stats", "put right", "Pilotfish"
+        "container", "", "docker stats", "reference", "Pilotfish"
     );
     for row in rows {
         let verdict = if row.agrees { "" } else { "  <-- differs" };
