@@ -54,7 +54,7 @@ const COMMANDS: &[Command] = &[
     Command {
         name: "bench",
         arguments: "SUBJECT [ARGUMENT…]",
-        about: "what it all costs, against benches/budgets.toml: footprint, soak, growth, compare, link, sampler, codec, history",
+        about: "what it all costs, against benches/budgets.toml: footprint, soak, growth, compare, link, sampler, codec, history, intake",
         run: bench::run,
     },
     Command {
